@@ -1,0 +1,92 @@
+"""SHA-256 and canonical JSON (RFC 8785): the two things every other room agrees on.
+
+A digest is always 64 lower-case hexadecimal characters, without a prefix. Canonical JSON holds no floats that
+are not exact and no integers beyond 2^53 - 1, so the same value has the same bytes in every language.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final, NoReturn, TypeAlias
+
+import rfc8785
+
+from engine.errors import InputError
+
+JSON: TypeAlias = "str | int | float | bool | Sequence[JSON] | Mapping[str, JSON] | None"
+
+DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+
+
+def sha256(data: bytes | bytearray | memoryview) -> str:
+    """Return the SHA-256 of `data` as 64 lower-case hexadecimal characters."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def is_digest(text: object) -> bool:
+    """Say whether `text` is written as this project writes digests."""
+    return isinstance(text, str) and DIGEST.fullmatch(text) is not None
+
+
+def canonical(value: object) -> bytes:
+    """Return the one canonical JSON encoding of `value` (RFC 8785, UTF-8, no trailing newline)."""
+    return rfc8785.dumps(value)  # type: ignore[arg-type]
+
+
+def parse_json(data: bytes, *, what: str, limit: int) -> JSON:
+    """Parse untrusted JSON strictly: UTF-8, no duplicate keys, no NaN, at most `limit` bytes.
+
+    Args:
+        data: the bytes as they came.
+        what: the file or message, named in errors.
+        limit: the largest size in bytes that makes sense for this kind of document.
+
+    Raises:
+        InputError: the bytes are too many, not UTF-8, not JSON, too deep, or repeat a key.
+    """
+    if len(data) > limit:
+        raise _unreadable(what, f"{len(data)} bytes, where at most {limit} make sense")
+    try:
+        parsed: JSON = json.loads(
+            data.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constant
+        )
+    except UnicodeDecodeError as error:
+        raise _unreadable(what, f"byte {error.start} is not UTF-8") from None
+    except RecursionError:
+        raise _unreadable(what, "nested too deeply") from None
+    except ValueError as error:
+        raise _unreadable(what, str(error)) from None
+    return parsed
+
+
+def parse_canonical(data: bytes, *, what: str, limit: int) -> JSON:
+    """Parse untrusted JSON that must be canonical: encoding the result again gives the same bytes.
+
+    Raises:
+        InputError: as `parse_json`, or the encoding is not the canonical one.
+    """
+    value = parse_json(data, what=what, limit=limit)
+    try:
+        again = canonical(value)
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(what, f"no canonical form: {error}") from None
+    if again != data:
+        raise _unreadable(what, "valid JSON, but not in its canonical form (RFC 8785)")
+    return value
+
+
+def _no_duplicates(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        repeated = next(key for key, _ in pairs if sum(key == other for other, _ in pairs) > 1)
+        raise ValueError(f"the key {repeated!r} stands twice in one object")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _unreadable(what: str, why: str) -> InputError:
+    return InputError(f"{what} cannot be read: {why}", remedy="Get the file again from whoever made it.")

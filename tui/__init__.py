@@ -1,0 +1,1 @@
+"""The terminal UI: screens over what `engine.workspace` offers, and nothing else."""
