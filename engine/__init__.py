@@ -2,7 +2,7 @@
 
 The package holds one room per noun of the field. Rooms import downward only; the order, highest first:
 
-    cli > demo > workspace > gateway > transfer > checks, custody > policy, audit, wire > agreement
+    cli > demo > workspace > gateway > transfer > custody > checks > policy, audit, wire > agreement
         > manifest, signing, store > database > events, findings, assets > files > digest > errors
 
 Start with `engine.workspace`: it composes every other room for one organization.

@@ -48,6 +48,7 @@ class Event:
         agreement: digest of the agreement it happened under.
         decision: `permit`, `deny` or `failsafe`.
         policy: digest of the policy bundle that decided.
+        statement: SHA-256 of the signed statement it is about, so that the log proves which one.
         payload: what may be erased later; JSON values only.
     """
 
@@ -60,6 +61,7 @@ class Event:
     agreement: str | None = None
     decision: str | None = None
     policy: str | None = None
+    statement: str | None = None
     payload: Mapping[str, JSON] = field(default_factory=dict)
 
 

@@ -1,0 +1,26 @@
+"""The audit log: what happened, in an order and a wording that nobody can change unseen.
+
+Start reading at `log` (the one writer) and `verify` (what anybody can check); the rest is below them.
+
+    log          AuditLog: makes events durable, signs a checkpoint per batch
+    reader       LogReader: the same log for screens, read-only, a proof per row
+    verify       every leaf, column, tile, payload and signature compared again
+    witness      cosign a partner's checkpoint only if it extends the last one seen
+    remembered   checkpoints kept outside the database, against a rolled-back copy
+    proof        one entry's inclusion as a text anybody can check offline
+    entry        events as leaves: canonical JSON, pseudonyms, commitments
+    schema       the tables, and how the database is opened
+    tiles        hashes stored in tiles of 256, and proofs from them
+    checkpoint   origin, size and root, signed
+    note         signed notes and cosignatures
+    merkle       RFC 6962 hashing and proofs, nothing else
+
+INVARIANTS
+- An index, once given, belongs to its entry for ever; the tree over the leaves only grows.
+- Whatever `AuditLog` returned survives kill -9 and power loss.
+- Evidence is a leaf with its proof; an index or a column only says where to look.
+- The newest checkpoint covers every entry.
+
+The formats are those of C2SP (signed-note, tlog-checkpoint, tlog-cosignature, tlog-tiles, tlog-witness and
+tlog-proof) over RFC 6962 trees and CloudEvents 1.0; `docs/formats/audit.md` has the bytes and test vectors.
+"""

@@ -1,0 +1,368 @@
+"""The audit log's one writer: events go in, and what comes out survives kill -9 and power loss.
+
+Callers in several threads share commits: whoever comes first commits for all that wait, with one transaction and
+one signed checkpoint. The log's head is kept in memory, and taken up again from the database whenever that is not
+sure to be the same.
+"""
+
+import secrets
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from engine.audit import schema
+from engine.audit.checkpoint import Checkpoint
+from engine.audit.entry import COLUMNS, SALT_SIZE, Entry, Sealed, parse_entry, seal
+from engine.audit.head import Head, demand_proof, load_head
+from engine.audit.merkle import EMPTY_ROOT, leaf_hash
+from engine.audit.note import NoteKey, NoteSigner, open_note, parse_signature, split_note
+from engine.audit.reader import LogReader
+from engine.audit.tiles import TileTree
+from engine.errors import InputError, LadingError, LogTampered, WorkspaceError
+from engine.events import Clock, Event, Recorded, timestamp
+
+CLOCK_SKEW: Final = timedelta(minutes=5)
+"""How far the clock may be behind the newest entry before the log refuses to go on."""
+
+_INSERT_EVENT: Final = f"INSERT INTO event VALUES (?{', ?' * (len(COLUMNS) + 1)})"  # noqa: S608 - question marks
+_UPSERT_TILE: Final = (
+    "INSERT INTO tile VALUES (?, ?, ?) ON CONFLICT (level, number) DO UPDATE SET hashes = excluded.hashes"
+)
+_FORGET_CHECKPOINT: Final = "DELETE FROM checkpoint WHERE size = ? AND size NOT IN (SELECT size FROM cosignature)"
+
+
+@dataclass(slots=True)
+class _Request:
+    """One call of `record_many`, waiting for a commit."""
+
+    events: Sequence[Event]
+    recorded: list[Recorded] = field(default_factory=list)
+    error: Exception | None = None
+    done: bool = False
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one transaction will append after `head`."""
+
+    head: Head
+    entries: list[Sealed] = field(default_factory=list)
+    positions: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def time(self) -> str:
+        return self.entries[-1].public["time"] if self.entries else self.head.time
+
+    def add(self, entry: Sealed) -> int:
+        """Append an entry and return the index it will have."""
+        position = self.positions[entry.public["id"]] = len(self.entries)
+        self.entries.append(entry)
+        return self.head.edge.range.size + position
+
+    def cut(self, length: int) -> None:
+        """Take back all but the first `length` entries."""
+        for entry in self.entries[length:]:
+            del self.positions[entry.public["id"]]
+        del self.entries[length:]
+
+
+class AuditLog:
+    """An audit log, opened by the process that owns the workspace. Implements `engine.events.Recorder`.
+
+    Args:
+        path: the database, made with an empty log if there is none.
+        origin: the log's name, `<organization>/lading/audit/<n>`.
+        key: signs the checkpoints.
+        pseudonym_key: turns identities into pseudonyms.
+        source: the CloudEvents source of every event recorded here.
+        clock: tells the time that entries get.
+
+    Raises:
+        WorkspaceError: the database cannot be opened, or belongs to another log, key or release.
+        LogTampered: the newest checkpoint does not verify or does not fit what is stored.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        origin: str,
+        key: Ed25519PrivateKey,
+        pseudonym_key: bytes,
+        source: str,
+        clock: Clock,
+    ) -> None:
+        self._path = path
+        self._signer = NoteSigner(origin, key)
+        self._pseudonym_key = pseudonym_key
+        self._source = source
+        self._clock = clock
+        self._queue: list[_Request] = []
+        self._queue_lock = threading.Lock()
+        self._commit_lock = threading.Lock()
+        self._head: Head | None = None
+        with schema.mapped(path):
+            self._db = schema.open_writer(path)
+            try:
+                with self._transaction():
+                    self._set_up()
+                    self._head = load_head(self._db, self.key)
+                self._reader = LogReader(path)
+            except BaseException:
+                self._db.close()
+                raise
+
+    @property
+    def key(self) -> NoteKey:
+        """The public key that verifies this log's checkpoints."""
+        return self._signer.key
+
+    @property
+    def size(self) -> int:
+        """How many entries the log has."""
+        return self._reader.size
+
+    def record(self, event: Event) -> Recorded:
+        """Append one event, or find it again by its id. Durable when it returns.
+
+        Raises:
+            LogTampered: another event stands under the same id, or the log is damaged.
+            InputError: the event cannot be written as a leaf.
+            WorkspaceError: the disk is full, or the clock is behind the newest entry; nothing was recorded.
+        """
+        return self.record_many([event])[0]
+
+    def record_many(self, events: Sequence[Event]) -> list[Recorded]:
+        """Append several events in one durable step, in order: all of them, or none.
+
+        Raises:
+            LogTampered, InputError, WorkspaceError: as `record`.
+        """
+        request = _Request(events)
+        with self._queue_lock:
+            self._queue.append(request)
+        with self._commit_lock:
+            if not request.done:
+                with self._queue_lock:
+                    waiting, self._queue = self._queue, []
+                self._commit(waiting)
+        if request.error is not None:
+            raise request.error
+        return request.recorded
+
+    def checkpoint(self) -> bytes:
+        """Return the newest signed checkpoint with all cosignatures held for it."""
+        return self._reader.newest_checkpoint()
+
+    def prove(self, index: int, size: int) -> list[bytes]:
+        """Return an entry's inclusion proof; see `LogReader.prove`."""
+        return self._reader.prove(index, size)
+
+    def prove_consistency(self, old: int, new: int) -> list[bytes]:
+        """Return the proof that the log only grew; see `LogReader.prove_consistency`."""
+        return self._reader.prove_consistency(old, new)
+
+    def entry(self, index: int) -> Entry:
+        """Return one entry; see `LogReader.entry`."""
+        return self._reader.entry(index)
+
+    def find(self, event_id: str) -> Entry | None:
+        """Return the entry of an event, if it was recorded; see `LogReader.find`."""
+        return self._reader.find(event_id)
+
+    def of_transfer(self, transfer: str) -> list[Entry]:
+        """Return a transfer's entries in order; see `LogReader.of_transfer`."""
+        return self._reader.of_transfer(transfer)
+
+    def add_cosignature(self, size: int, lines: bytes, witness: NoteKey) -> None:
+        """Keep a witness's cosignature of the checkpoint at `size`; the first one of each witness stays.
+
+        Args:
+            size: the size of the checkpoint that was cosigned, any that this log once had.
+            lines: the witness's answer, one or more signature lines; others' lines are passed over.
+            witness: the pinned key that must have signed.
+
+        Raises:
+            InputError: the lines are malformed, or the log never had that size.
+            BadSignature: the witness did not sign this log's checkpoint at that size.
+        """
+        with self._commit_lock, schema.mapped(self._path), self._transaction():
+            known = self._current_head().edge.range.size
+            if not 0 <= size <= known:
+                raise InputError(
+                    f"a cosignature is of {size} entries, the audit log has {known}",
+                    remedy="Ask the witness to cosign this log's own checkpoint.",
+                )
+            note = self._sign(size, self._tree().root(size))
+            open_note(note + lines, [witness])
+            line = next(
+                line
+                for line in split_note(note + lines)[1]
+                if parse_signature(line)[:2] == (witness.name, witness.id)
+            )
+            self._db.execute("INSERT OR IGNORE INTO checkpoint VALUES (?, ?)", (size, note))
+            self._db.execute(
+                "INSERT OR IGNORE INTO cosignature VALUES (?, ?, ?)", (size, witness.name, f"{line}\n")
+            )
+
+    def close(self) -> None:
+        """Close the database. What was recorded is durable already."""
+        with self._commit_lock:
+            self._reader.close()
+            self._db.close()
+
+    def __enter__(self) -> Self:
+        """Return the log, to be closed at the end of the block."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the database."""
+        self.close()
+
+    def _set_up(self) -> None:
+        """Make the tables in an empty database, or make sure that they are this log's."""
+        version = schema.version_of(self._db)
+        if version == 0 and not schema.describe(self._db):
+            schema.create_tables(self._db)
+            pinned = [("origin", self.key.name), ("key", self.key.vkey)]
+            self._db.executemany("INSERT INTO meta VALUES (?, ?)", pinned)
+            self._db.execute("INSERT INTO checkpoint VALUES (0, ?)", (self._sign(0, EMPTY_ROOT),))
+        elif version != schema.SCHEMA_VERSION:
+            raise schema.wrong_version(self._path, version)
+        found = dict(self._db.execute("SELECT name, value FROM meta"))
+        for name, expected in (("origin", self.key.name), ("key", self.key.vkey)):
+            if found.get(name) != expected:
+                raise WorkspaceError(
+                    f"the audit log {self._path} has the {name} {found.get(name)!a}, expected {expected}",
+                    remedy="Open the log with the settings and the key it was made with.",
+                )
+
+    def _commit(self, waiting: Sequence[_Request]) -> None:
+        """Append everything that waits in one transaction; a request that cannot be met fails alone."""
+        outcome: Exception | None = WorkspaceError(
+            "the commit was interrupted", remedy="Repeat the command; what was recorded is found again."
+        )
+        try:
+            with schema.mapped(self._path), self._transaction():
+                batch = _Batch(self._current_head().copy())
+                for request in waiting:
+                    self._stage(request, batch)
+                if batch.entries:
+                    self._write(batch)
+            self._head, outcome = batch.head, None
+        except Exception as error:  # noqa: BLE001 - it is raised in the thread of every caller
+            outcome = error
+        finally:
+            for request in waiting:
+                request.error = request.error or outcome
+                request.done = True
+
+    def _stage(self, request: _Request, batch: _Batch) -> None:
+        before = len(batch.entries)
+        try:
+            request.recorded = [self._place(event, batch) for event in request.events]
+        except LadingError as error:
+            batch.cut(before)
+            request.error = error
+
+    def _place(self, event: Event, batch: _Batch) -> Recorded:
+        """Find the event by its id, or add it to the batch."""
+        found = self._recorded(event.id, batch)
+        if found is None:
+            salt = secrets.token_bytes(SALT_SIZE)
+            return Recorded(batch.add(self._seal(event, self._moment(batch.time), salt)), event.id, known=False)
+        index, time, salt, leaf = found
+        if self._seal(event, time, salt).leaf != leaf:
+            raise LogTampered(
+                f"event {event.id} ({event.type}) was recorded before, as entry {index}, and said something else",
+                remedy="Look at the entry with 'lading audit show'; a step must not change when it is repeated.",
+            )
+        return Recorded(index, event.id, known=True)
+
+    def _recorded(self, event_id: str, batch: _Batch) -> tuple[int, str, bytes, bytes] | None:
+        """Return index, time, salt and leaf of an event that has its place already."""
+        size = batch.head.edge.range.size
+        position = batch.positions.get(event_id)
+        if position is not None:
+            known = batch.entries[position]
+            return size + position, known.public["time"], known.salt, known.leaf
+        row = self._db.execute(f"{schema.ENTRY_ROWS} WHERE event.id = ?", (event_id,)).fetchone()
+        if row is None:
+            return None
+        entry = parse_entry(row)
+        if entry.salt is None:
+            raise schema.tampered(f"the payload of entry {entry.index} is missing")
+        head = Checkpoint(self.key.name, size, batch.head.edge.range.root())
+        demand_proof(entry.index, entry.leaf, head, self._tree().prove_inclusion)
+        return entry.index, entry.time, entry.salt, entry.leaf
+
+    def _write(self, batch: _Batch) -> None:
+        head = batch.head
+        start = head.edge.range.size
+        numbered = list(enumerate(batch.entries, start))
+        self._db.executemany(
+            _INSERT_EVENT,
+            [(index, *map(entry.public.get, COLUMNS), entry.leaf) for index, entry in numbered],
+        )
+        self._db.executemany(
+            "INSERT INTO payload VALUES (?, ?, ?)",
+            [(index, entry.salt, entry.payload) for index, entry in numbered],
+        )
+        tiles = head.edge.extend(leaf_hash(entry.leaf) for entry in batch.entries)
+        self._db.executemany(_UPSERT_TILE, tiles)
+        note = self._sign(head.edge.range.size, head.edge.range.root())
+        self._db.execute("INSERT INTO checkpoint VALUES (?, ?)", (head.edge.range.size, note))
+        self._db.execute(_FORGET_CHECKPOINT, (start,))
+        head.time = batch.time
+
+    def _seal(self, event: Event, time: str, salt: bytes) -> Sealed:
+        return seal(event, source=self._source, time=time, salt=salt, pseudonym_key=self._pseudonym_key)
+
+    def _sign(self, size: int, root: bytes) -> bytes:
+        text = Checkpoint(self.key.name, size, root).text()
+        return text + b"\n" + self._signer.sign(text)
+
+    def _moment(self, newest: str) -> str:
+        """Return the time of the next entry, never before the newest one."""
+        now = self._clock()
+        if timestamp(now) >= newest:
+            return timestamp(now)
+        behind = datetime.fromisoformat(newest) - now
+        if behind > CLOCK_SKEW:
+            raise WorkspaceError(
+                f"the clock says {timestamp(now)}, the newest entry of the audit log is of {newest}",
+                remedy="Set the machine's clock. Nothing was recorded.",
+            )
+        return newest
+
+    def _current_head(self) -> Head:
+        """Return the head, loaded again if a commit failed or somebody else appended."""
+        newest = self._db.execute("SELECT max(size) FROM checkpoint").fetchone()[0]
+        if self._head is None or self._head.edge.range.size != newest:
+            self._head = load_head(self._db, self.key)
+        return self._head
+
+    def _tree(self) -> TileTree:
+        return TileTree(lambda level, number: schema.read_tile(self._db, level, number))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            # Whether a failed COMMIT took hold, only the database knows.
+            self._head = None
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise

@@ -1,0 +1,246 @@
+"""Reading the log while its owner writes it: rows for screens, entries, and proofs checked row by row.
+
+A reader never writes, and holds no transaction open, so it neither blocks the owner nor keeps its files growing.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from engine.audit.checkpoint import Checkpoint
+from engine.audit.entry import COLUMNS, Entry, parse_entry, parse_leaf
+from engine.audit.merkle import leaf_hash, verify_inclusion
+from engine.audit.schema import (
+    ENTRY_ROWS,
+    SCHEMA_VERSION,
+    mapped,
+    open_reader,
+    read_tile,
+    tampered,
+    version_of,
+    wrong_version,
+)
+from engine.audit.tiles import TileTree
+from engine.errors import InputError, LadingError
+
+_ROWS: Final = f"SELECT idx, leaf, {', '.join(COLUMNS)} FROM event WHERE idx >= ? ORDER BY idx LIMIT ?"  # noqa: S608 - our own names
+
+
+class RowState(StrEnum):
+    """What the proof of a row says."""
+
+    PROVED = "proved"
+    BROKEN = "broken"
+    PENDING = "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An entry as a screen shows it, straight from the columns: only `check_row` tells whether it is true.
+
+    Attributes are those of the leaf (see `engine.audit.entry`), with the entry's index and the leaf itself.
+    """
+
+    index: int
+    leaf: bytes
+    id: str
+    time: str
+    type: str
+    actor: str
+    artifact: str | None
+    partner: str | None
+    transfer: str | None
+    agreement: str | None
+    decision: str | None
+    policy: str | None
+    statement: str | None
+
+
+class LogReader:
+    """Reads an audit log. Threads may share a reader.
+
+    Args:
+        path: the log's database.
+
+    Raises:
+        WorkspaceError: there is no log at `path`, or another release wrote it.
+        LogTampered: the file is no database.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+        with mapped(path):
+            self._db = open_reader(path)
+            # A damaged column must not end a screen: it shows, and its row is broken.
+            self._db.text_factory = _readable
+            version = version_of(self._db)
+        if version != SCHEMA_VERSION:
+            self._db.close()
+            raise wrong_version(path, version)
+        self._tree = TileTree(self._tile)
+
+    @property
+    def size(self) -> int:
+        """How many entries the newest checkpoint covers."""
+        rows = self._query("SELECT size FROM checkpoint ORDER BY size DESC LIMIT 1")
+        return int(rows[0][0]) if rows else 0
+
+    def data_version(self) -> int:
+        """Return a number that changes whenever somebody else has written to the log."""
+        return int(self._query("PRAGMA data_version")[0][0])
+
+    def rows(self, start: int, count: int) -> list[Row]:
+        """Return up to `count` rows from index `start` on. A row that is missing is missing here, too."""
+        return [_row(row) for row in self._query(_ROWS, start, count)]
+
+    def entry(self, index: int) -> Entry:
+        """Return one entry with its payload.
+
+        Raises:
+            InputError: the log has no such entry.
+            LogTampered: it should have, or the row is damaged.
+        """
+        rows = self._query(f"{ENTRY_ROWS} WHERE event.idx = ?", index)
+        if rows:
+            return parse_entry(rows[0])
+        if 0 <= index < self.size:
+            raise tampered(f"entry {index} is missing")
+        raise InputError(
+            f"the audit log has no entry {index}, it has {self.size}",
+            remedy="Name an entry from 'lading audit show'.",
+        )
+
+    def find(self, event_id: str) -> Entry | None:
+        """Return the entry of an event, or None if it was never recorded.
+
+        Raises:
+            LogTampered: the row found is damaged, or its leaf is another event's.
+        """
+        rows = self._query(f"{ENTRY_ROWS} WHERE event.id = ?", event_id)
+        return self._agreeing(rows, "id", event_id)[0] if rows else None
+
+    def of_transfer(self, transfer: str) -> list[Entry]:
+        """Return the entries of a transfer in order.
+
+        Raises:
+            LogTampered: a row is damaged, or its leaf is another transfer's.
+        """
+        rows = self._query(f"{ENTRY_ROWS} WHERE event.transfer = ? ORDER BY event.idx", transfer)
+        return self._agreeing(rows, "transfer", transfer)
+
+    def newest_checkpoint(self) -> bytes:
+        """Return the newest signed checkpoint with all cosignatures held for it.
+
+        Raises:
+            LogTampered: the log has none.
+        """
+        rows = self._query("SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1")
+        if not rows or not isinstance(rows[0][1], bytes):
+            raise tampered("there is no checkpoint")
+        size, note = rows[0]
+        lines = self._query("SELECT line FROM cosignature WHERE size = ? ORDER BY name", size)
+        return bytes(note) + "".join(line for (line,) in lines).encode("utf-8")
+
+    def prove(self, index: int, size: int) -> list[bytes]:
+        """Return the inclusion proof of an entry in the tree of the first `size` entries.
+
+        Raises:
+            InputError: there is no such entry in a tree of that size.
+            LogTampered: a tile is missing or too short.
+        """
+        with self._lock:
+            _within(index, size, self.size)
+            return self._tree.prove_inclusion(index, size)
+
+    def prove_consistency(self, old: int, new: int) -> list[bytes]:
+        """Return the proof that the tree of `new` entries extends the tree of `old`.
+
+        Raises:
+            InputError: the log never had these sizes in this order.
+            LogTampered: a tile is missing or too short.
+        """
+        with self._lock:
+            _within(old, new + 1, self.size + 1)
+            return self._tree.prove_consistency(old, new)
+
+    def check_row(self, row: Row, checkpoint: Checkpoint) -> RowState:
+        """Prove what a row shows from its leaf up to a checkpoint.
+
+        Args:
+            row: the row as it was shown.
+            checkpoint: a checkpoint whose signature was verified with the pinned key (`open_checkpoint`).
+
+        Returns:
+            PENDING if the row is newer than the checkpoint. Otherwise PROVED, if the columns say what the leaf
+            says and the leaf is in the tree; BROKEN if not.
+        """
+        if row.index >= checkpoint.size:
+            return RowState.PENDING
+        try:
+            public = parse_leaf(row.leaf)
+            proof = self.prove(row.index, checkpoint.size)
+        except LadingError:
+            return RowState.BROKEN
+        shown = all(getattr(row, column) == public.get(column) for column in COLUMNS)
+        leaf = leaf_hash(row.leaf)
+        proved = verify_inclusion(row.index, checkpoint.size, leaf, proof, checkpoint.root)
+        return RowState.PROVED if shown and proved else RowState.BROKEN
+
+    def close(self) -> None:
+        """Close the database."""
+        with self._lock:
+            self._db.close()
+
+    def __enter__(self) -> Self:
+        """Return the reader, to be closed at the end of the block."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the database."""
+        self.close()
+
+    def _agreeing(self, rows: Sequence[Sequence[Any]], attribute: str, value: str) -> list[Entry]:
+        # INVARIANT: evidence never comes from an index or a column alone; the leaf has to say the same.
+        entries = [parse_entry(row) for row in rows]
+        for entry in entries:
+            if entry.public.get(attribute) != value:
+                raise tampered(
+                    f"entry {entry.index} is listed under {attribute} {value!a}, its leaf says otherwise"
+                )
+        return entries
+
+    def _tile(self, level: int, number: int) -> bytes:
+        with self._lock, mapped(self._path):
+            return read_tile(self._db, level, number)
+
+    def _query(self, statement: str, *parameters: object) -> list[Any]:
+        with self._lock, mapped(self._path):
+            return self._db.execute(statement, parameters).fetchall()
+
+
+def _row(found: Sequence[Any]) -> Row:
+    index, leaf, *columns = found
+    shown: list[Any] = [value if value is None or isinstance(value, str) else repr(value) for value in columns]
+    return Row(index, leaf if isinstance(leaf, bytes) else b"", *shown)
+
+
+def _readable(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
+
+
+def _within(index: int, size: int, known: int) -> None:
+    if not 0 <= index < size <= known:
+        raise InputError(
+            f"no proof from {index} in {size}: the audit log has {known} entries",
+            remedy="Ask for entries and sizes that the log has.",
+        )
+
+
+assert [field.name for field in fields(Row)] == ["index", "leaf", *COLUMNS]  # noqa: S101 - the order of _ROWS

@@ -1,0 +1,98 @@
+"""What every command shares: where the workspace is, who acts, how results and errors are shown."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import wraps
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from engine.errors import LadingError
+
+DENIED = 3
+FAILED = 5
+INTERRUPTED = 6
+
+
+@dataclass(slots=True)
+class Session:
+    """The global options of one run of the command.
+
+    Attributes:
+        home: the workspace folder (`-C`, `LADING_HOME`, or the current folder).
+        who: the name given with `--as`; mints an OIDC token in the sandbox.
+        as_json: whether the command was asked for `--json`.
+    """
+
+    home: Path
+    who: str | None = None
+    as_json: bool = field(default=False)
+
+    def act(self, operation: str, params: Mapping[str, Any], progress: Callable[[Any], None] | None = None) -> Any:
+        """Have the workspace's owner perform an operation; become the owner if there is none."""
+        from engine.workspace.acting import act
+
+        return act(self.home, operation, params, who=self.who, on_progress=progress or (lambda _: None))
+
+    def show(self, result: Any, render: Callable[[Any], str]) -> None:
+        """Print a result: as JSON when asked for, otherwise as `render` words it."""
+        click.echo(json.dumps(result, indent=2, ensure_ascii=False) if self.as_json else render(result))
+
+
+pass_session = click.make_pass_decorator(Session)
+
+
+def verb(function: Callable[..., int | None]) -> Callable[..., None]:
+    """Make a function a command's body: adds `--json`, shows errors with their remedy, exits with its code.
+
+    The function takes the session first and returns an exit code, or None for 0.
+    """
+
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
+    @pass_session
+    @wraps(function)
+    def run(session: Session, *args: Any, as_json: bool, **options: Any) -> None:
+        session.as_json = as_json
+        try:
+            code = function(session, *args, **options)
+        except LadingError as error:
+            fail(error, as_json=as_json)
+        except KeyboardInterrupt:
+            click.echo("\ninterrupted: what was finished is kept; run the same command again to go on", err=True)
+            sys.exit(INTERRUPTED)
+        except OSError as error:
+            fail(_from_system(error), as_json=as_json)
+        sys.exit(code or 0)
+
+    return run
+
+
+def fail(error: LadingError, *, as_json: bool) -> NoReturn:
+    """Say what is wrong and what to do, on standard error (or as problem details on standard output), and exit."""
+    if as_json:
+        problem = {"type": f"urn:lading:error:{type(error).__name__}", "title": str(error), "detail": error.remedy}
+        click.echo(json.dumps(problem | {"exit_code": error.exit_code}, indent=2, ensure_ascii=False))
+    else:
+        click.echo(f"{click.style('error', fg='red', bold=True)}: {error}", err=True)
+        click.echo(f"{click.style('remedy', bold=True)}: {error.remedy}", err=True)
+    sys.exit(error.exit_code)
+
+
+def _from_system(error: OSError) -> LadingError:
+    place = f" ({error.filename})" if error.filename else ""
+    return LadingError(
+        f"the system refused: {os.strerror(error.errno) if error.errno else error}{place}",
+        remedy="Check the path, its permissions and the free space, then run the command again.",
+    )
+
+
+def table(rows: list[tuple[str, ...]], header: tuple[str, ...]) -> str:
+    """Lay rows out under a header, each column as wide as its widest cell."""
+    cells = [header, *rows]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    return "\n".join(lines)

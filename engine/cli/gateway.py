@@ -1,0 +1,21 @@
+"""`lading gateway`: the organization's service."""
+
+import click
+
+from engine.cli.command import Session, verb
+
+
+@click.command(epilog="\b\nExamples:\n  lading -C borealis gateway\n  LADING_HOME=borealis lading gateway")
+@verb
+def gateway(session: Session) -> None:
+    """Run the organization's gateway until it is told to stop (Ctrl-C, SIGTERM).
+
+    It takes offers and chunks from partners over mutual TLS, keeps the log, witnesses partners' logs, and performs
+    the operations of every other lading command on this workspace while it runs.
+    """
+    from engine.workspace.service import serve
+
+    def ready(address: str) -> None:
+        click.echo(f"gateway of {session.home.name} listens on {address}; Ctrl-C stops it", err=True)
+
+    serve(session.home, on_ready=ready)

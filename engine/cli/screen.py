@@ -1,0 +1,23 @@
+"""`lading tui`: starts the terminal UI by its entry point, so that the engine never imports it."""
+
+import click
+
+from engine.cli.command import Session, verb
+
+
+@click.command(epilog="\b\nExamples:\n  lading -C acme tui\n  LADING_ASCII=1 lading -C acme tui")
+@verb
+def tui(session: Session) -> int:
+    """Watch transfers and the audit log in the terminal (2 transfers, 5 audit, ? help, q quit)."""
+    from importlib.metadata import entry_points
+
+    from engine.errors import LadingError
+    from engine.workspace.layout import Layout
+    from engine.workspace.settings import load_settings
+
+    load_settings(Layout(session.home).settings)
+    found = entry_points(group="lading.screens", name="tui")
+    if not found:
+        raise LadingError("this installation has no terminal UI", remedy="Install lading again.")
+    run = next(iter(found)).load()
+    return int(run(session.home))

@@ -1,0 +1,38 @@
+"""`lading trust`: the document partners pin."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.cli.command import Session, verb
+
+
+@click.group()
+def trust() -> None:
+    """This organization's own trust document: its Sigstore roots, gateway CA, log keys and identities."""
+
+
+@trust.command(epilog="\b\nExamples:\n  lading -C acme trust export -o acme.trust.json")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file to write.")
+@verb
+def export(session: Session, output: Path) -> None:
+    """Write the signed trust document, to send to a partner; tell them the fingerprint by another channel."""
+    from engine.workspace.partners import own_document
+
+    document, facts = own_document(session.home)
+    output.write_bytes(document)
+    session.show(facts | {"file": str(output)}, lambda f: f"wrote {output}\nfingerprint  {f['fingerprint']}")
+
+
+@trust.command(epilog="\b\nExamples:\n  lading -C acme trust show")
+@verb
+def show(session: Session) -> None:
+    """Show the fingerprint to read to a partner over the telephone."""
+    from engine.workspace.partners import own_document
+
+    session.show(own_document(session.home)[1], _shown)
+
+
+def _shown(facts: dict[str, Any]) -> str:
+    return "\n".join(f"{key:<12} {value}" for key, value in facts.items())

@@ -1,0 +1,14 @@
+"""Custody: what both sides said about a handoff, and the one file that proves it.
+
+    statements   the signed statements of a handoff: offer, acceptance, delivery receipt, verdict, approval
+    bill         the bill of lading: its format, how it is signed and sealed
+    account      verifying a bill offline, from pinned trust alone
+
+INVARIANTS
+- Every statement names the transfer, the offer it answers and the agreement it stands under; none can be moved to
+  another handoff.
+- A statement counts only after its signature verified under the trust pinned for the organization that must make it.
+- A bill has one encoding. Changing any byte of it makes it unacceptable.
+
+Formats: `docs/formats/statements.md`, `docs/formats/bill.md`.
+"""

@@ -1,0 +1,204 @@
+"""The signed statements of a handoff, as in-toto predicates (docs/formats/statements.md).
+
+The sender makes an *offer*. The receiver answers with an *acceptance* (before any byte), a *delivery receipt* (on
+digests alone) and a *verdict* (after the arrival checks). An *approval* lets a parked transfer go on. Each embeds
+the counterparty's newest checkpoint, so that neither log can later pretend not to have known.
+"""
+
+import secrets
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from engine.digest import JSON, sha256
+from engine.errors import BadSignature
+from engine.events import timestamp
+from engine.signing.organization_trust import Signed
+from engine.signing.statement import statement
+
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+TransferId = Annotated[str, Field(pattern=r"^tr-[0-9a-f]{24}$")]
+Line = Annotated[str, Field(max_length=2000)]
+Organization = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,252}$")]
+Nonce = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+Note = Annotated[str, Field(max_length=16_384)]
+
+
+def fresh_nonce() -> str:
+    """Return 128 random bits as hexadecimal."""
+    return secrets.token_hex(16)
+
+
+def fresh_transfer() -> str:
+    """Return a new transfer id: `tr-` and 96 random bits as hexadecimal."""
+    return f"tr-{secrets.token_hex(12)}"
+
+
+class DecisionCited(BaseModel):
+    """The decision a statement rests on, as far as the other side may know it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(max_length=64)
+    decision: Literal["permit"]
+    policy: Digest
+
+
+class Predicate(BaseModel):
+    """What every statement of a handoff says.
+
+    Attributes:
+        transfer: the transfer it belongs to.
+        sender: the organization that hands over.
+        receiver: the organization that takes.
+        artifact: root digest.
+        agreement: digest of the agreement.
+        nonce: 128 random bits; no two statements are the same.
+        issued: when it was made, by its maker's clock.
+        checkpoint: the newest checkpoint of the counterparty's log its maker holds; empty before the first contact.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    transfer: TransferId
+    sender: Organization
+    receiver: Organization
+    artifact: Digest
+    agreement: Digest
+    nonce: Nonce
+    issued: AwareDatetime
+    checkpoint: Note
+
+    @classmethod
+    def predicate_type(cls) -> str:
+        """The in-toto predicate type of this statement."""
+        return PREDICATE_TYPES[cls]
+
+    def to_json(self) -> dict[str, JSON]:
+        """Return the predicate as JSON values; moments are RFC 3339 in UTC with milliseconds."""
+        return {
+            name: timestamp(value) if isinstance(value, datetime) else value
+            for name, value in self.model_dump(mode="python").items()
+        }
+
+    def statement(self) -> bytes:
+        """Return the canonical in-toto statement; its subject is the artifact's root digest."""
+        return statement(self.transfer, self.artifact, self.predicate_type(), self.to_json())
+
+    @classmethod
+    def read(cls, signed: Signed) -> Self:
+        """Take the predicate out of a verified statement.
+
+        Raises:
+            BadSignature: fields are missing, unknown or malformed, or the subject is another artifact.
+        """
+        try:
+            predicate = cls.model_validate(signed.statement["predicate"], strict=False)
+        except (ValidationError, KeyError) as error:
+            raise BadSignature(
+                f"a signed {cls.predicate_type()} statement by {signed.signatory.identity} is malformed: {error}",
+                remedy="Its maker runs another version of lading, or something that is not lading: ask them.",
+            ) from None
+        if signed.subject_sha256 != predicate.artifact or signed.payload != predicate.statement():
+            raise BadSignature(
+                f"a signed {cls.predicate_type()} statement says one thing in its subject and another in its predicate",
+                remedy="Do not accept it; ask its maker for a new one.",
+            )
+        return predicate
+
+
+class Offer(Predicate):
+    """The sender offers an artifact. Bound to its audience (`receiver`), expires, used once."""
+
+    manifest: Digest
+    chunks: Digest
+    purpose: Line
+    impact: Line
+    requester: Line
+    decision: DecisionCited
+    expires: AwareDatetime
+
+
+class Answer(Predicate):
+    """A statement of the receiver about one offer.
+
+    Attributes:
+        offer: SHA-256 of the offer's statement.
+    """
+
+    offer: Digest
+
+
+class Acceptance(Answer):
+    """The receiver will take the artifact until `deadline`."""
+
+    decision: DecisionCited
+    deadline: AwareDatetime
+
+
+class DeliveryReceipt(Answer):
+    """The receiver holds every byte the offer's chunk map names. Says nothing yet about what they are worth."""
+
+    manifest: Digest
+    chunks: Digest
+    size: Annotated[int, Field(ge=0)]
+    decision: DecisionCited
+
+
+class Verdict(Answer):
+    """What the arrival checks said.
+
+    Attributes:
+        receipt: SHA-256 of the delivery receipt's statement.
+        verdict: `released` for use, or `quarantined`.
+        findings: codes of the errors found, sorted.
+    """
+
+    receipt: Digest
+    verdict: Literal["released", "quarantined"]
+    findings: list[Line]
+
+
+class Approval(Predicate):
+    """A second person lets one parked transfer go on, until `expires` and for one policy bundle."""
+
+    requester: Line
+    purpose: Line
+    policy: Digest
+    reason: Line
+    expires: AwareDatetime
+
+
+PREDICATE_TYPES: dict[type[Predicate], str] = {
+    Offer: "urn:lading:offer:v1",
+    Acceptance: "urn:lading:acceptance:v1",
+    DeliveryReceipt: "urn:lading:delivery-receipt:v1",
+    Verdict: "urn:lading:verdict:v1",
+    Approval: "urn:lading:approval:v1",
+}
+
+
+def check_answer(answer: Answer, offer: Offer, offer_payload: bytes) -> None:
+    """Check that a receiver's statement answers exactly this offer.
+
+    Raises:
+        BadSignature: it is bound to another transfer, offer, artifact, agreement or organization.
+    """
+    expected = {
+        "transfer": offer.transfer,
+        "sender": offer.sender,
+        "receiver": offer.receiver,
+        "artifact": offer.artifact,
+        "agreement": offer.agreement,
+        "offer": sha256(offer_payload),
+    }
+    if isinstance(answer, DeliveryReceipt):
+        expected |= {"manifest": offer.manifest, "chunks": offer.chunks}
+    for field, value in expected.items():
+        found = getattr(answer, field)
+        if found != value:
+            raise BadSignature(
+                f"the {answer.predicate_type()} statement is about {field} {found}, expected {value}",
+                remedy="It belongs to another handoff: do not accept it.",
+            )

@@ -1,0 +1,96 @@
+"""The table of transfers this organization receives, as frozen rows and the documents beside them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+
+from sqlalchemy import Engine, delete, insert, select, update
+
+from engine.events import Clock
+from engine.gateway.tables import document, incoming
+
+ACCEPTED = "offered"
+COMMITTED = "validating"
+REVOKED = "denied"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """One incoming transfer as it stands. Sizes are bytes, moments Unix seconds.
+
+    Attributes:
+        state: `offered` while chunks may come, `validating` after commit, then `completed` or `quarantined`;
+            `denied` when policy stopped it.
+    """
+
+    id: str
+    partner: str
+    artifact: str
+    name: str
+    version: str
+    agreement: str
+    purpose: str
+    actor: str
+    state: str
+    step: str
+    detail: str
+    chunks_total: int
+    bytes_total: int
+    started: float
+    updated: float
+
+
+class IncomingTable:
+    """Reads and writes incoming transfers. Each write is one durable transaction."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    def add(self, transfer: Incoming, documents: Mapping[str, bytes]) -> None:
+        """Insert a new transfer with its first documents."""
+        with self._engine.begin() as connection:
+            connection.execute(insert(incoming).values(_values(transfer)))
+            for name, body in documents.items():
+                connection.execute(insert(document).values(transfer=transfer.id, name=name, body=body))
+
+    def save(
+        self, transfer: Incoming, *, state: str, step: str, detail: str = "", documents: Mapping[str, bytes] | None = None
+    ) -> Incoming:
+        """Write a transfer's new state and its new documents together."""
+        now = self._clock().timestamp()
+        changed = replace(transfer, state=state, step=step, detail=detail, updated=now)
+        with self._engine.begin() as connection:
+            connection.execute(update(incoming).where(incoming.c.id == changed.id).values(_values(changed)))
+            for name, body in (documents or {}).items():
+                here = (document.c.transfer == changed.id) & (document.c.name == name)
+                connection.execute(delete(document).where(here))
+                connection.execute(insert(document).values(transfer=changed.id, name=name, body=body))
+        return changed
+
+    def find(self, transfer: str) -> Incoming | None:
+        """Return one transfer by its whole id."""
+        with self._engine.connect() as connection:
+            row = connection.execute(select(incoming).where(incoming.c.id == transfer)).mappings().first()
+        return Incoming(**row) if row else None
+
+    def all(self) -> list[Incoming]:
+        """Return every transfer, newest first."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(incoming).order_by(incoming.c.started.desc())).mappings().all()
+        return [Incoming(**row) for row in rows]
+
+    def in_state(self, state: str) -> list[Incoming]:
+        """Return the transfers in one state, oldest first."""
+        query = select(incoming).where(incoming.c.state == state).order_by(incoming.c.started)
+        with self._engine.connect() as connection:
+            return [Incoming(**row) for row in connection.execute(query).mappings()]
+
+    def document(self, transfer: str, name: str) -> bytes | None:
+        """Return a document of a transfer, such as `offer` or `receipt`."""
+        here = (document.c.transfer == transfer) & (document.c.name == name)
+        with self._engine.connect() as connection:
+            return connection.execute(select(document.c.body).where(here)).scalar_one_or_none()
+
+
+def _values(transfer: Incoming) -> dict[str, object]:
+    return {f.name: getattr(transfer, f.name) for f in fields(Incoming)}

@@ -1,0 +1,58 @@
+"""Performing an operation: by the owner of the workspace if there is one, otherwise as the owner, for as long as it takes."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from engine.errors import OwnerBusy
+from engine.workspace.layout import Layout
+from engine.workspace.owner import owning
+from engine.workspace.settings import load_settings
+
+PATIENCE_SECONDS: Final = 30.0
+PAUSE_SECONDS: Final = 0.05
+
+Progress = Callable[[Any], None]
+
+
+def act(home: Path, operation: str, params: Mapping[str, Any], *, who: str | None, on_progress: Progress) -> Any:
+    """Perform an operation on a workspace and return its result.
+
+    Args:
+        home: the workspace folder.
+        operation: a name from `engine.workspace.operations`, such as `artifact.pack`.
+        params: its parameters, JSON values.
+        who: the name to act as; the owner mints a token for it, in the sandbox only.
+        on_progress: called with progress reports, from the calling thread.
+
+    Raises:
+        LadingError: whatever the operation says, wherever it ran.
+        OwnerBusy: another command owns the workspace and does not finish.
+    """
+    layout = Layout(home)
+    load_settings(layout.settings)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        if layout.owner_socket.exists():
+            answered, result = _ask_owner(layout, operation, params, who, on_progress)
+            if answered:
+                return result
+        try:
+            with owning(layout.lock):
+                return _be_owner(layout, operation, params, who, on_progress)
+        except OwnerBusy:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(PAUSE_SECONDS)
+
+
+def _be_owner(layout: Layout, operation: str, params: Mapping[str, Any], who: str | None, progress: Progress) -> Any:
+    from engine.workspace.office import Office
+    from engine.workspace.operations import Call, perform
+
+    layout.owner_socket.unlink(missing_ok=True)
+    with Office(layout) as office:
+        token = office.mint(who)
+        return perform(office, operation, Call(token, params, progress, threading.Event()))

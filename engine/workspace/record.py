@@ -1,0 +1,122 @@
+"""Reading and verifying the audit log of a workspace, with no need of its owner."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from engine.audit.checkpoint import read_checkpoint
+from engine.audit.entry import Entry
+from engine.audit.note import NoteKey
+from engine.audit.proof import format_proof
+from engine.audit.reader import LogReader
+from engine.audit.remembered import Remembered
+from engine.audit.verify import Verification, verify
+from engine.digest import JSON
+from engine.errors import InputError
+from engine.signing.trust_folder import TrustFolder
+from engine.workspace.layout import Layout
+from engine.workspace.settings import load_settings
+
+PAGE = 512
+
+
+def verify_log(home: Path, progress: Callable[[dict[str, Any]], None]) -> dict[str, JSON]:
+    """Verify the whole log against the pinned key and the checkpoints remembered outside its database."""
+    layout = _layout(home)
+    key = pinned_key(layout)
+    remembered = Remembered(layout.remembered).all(key.name)
+    report = verify(
+        layout.audit_database,
+        key=key,
+        remembered=remembered,
+        witnesses=_witnesses(layout),
+        progress=lambda done, total: progress({"step": "verifying", "done": done, "total": total}),
+    )
+    return _report(report, key.name, len(remembered))
+
+
+def pinned_key(layout: Layout) -> NoteKey:
+    """Return the log key this organization published in its own trust document."""
+    return NoteKey.parse(TrustFolder(layout.trust).own().log_keys[0])
+
+
+def verifier_keys(home: Path) -> dict[str, str]:
+    """Return the verifier keys of log and witness (C2SP signed-note vkey)."""
+    own = TrustFolder(_layout(home).trust).own()
+    return {"log": own.log_keys[0], "witness": own.witness_keys[0]}
+
+
+def newest_checkpoint(home: Path) -> str:
+    """Return the newest checkpoint with its cosignatures, as text."""
+    with LogReader(_layout(home).audit_database) as log:
+        return log.newest_checkpoint().decode()
+
+
+def prove_entry(home: Path, index: int) -> dict[str, JSON]:
+    """Return the leaf of an entry and its proof under the newest checkpoint (C2SP tlog-proof)."""
+    with LogReader(_layout(home).audit_database) as log:
+        entry = log.entry(index)
+        note = log.newest_checkpoint()
+        path = log.prove(index, read_checkpoint(note).size)
+    return {"index": index, "leaf": entry.leaf.decode(), "proof": format_proof(index, path, note)}
+
+
+def show_entry(home: Path, index: int) -> dict[str, JSON]:
+    """Return one entry whole: what its leaf says, and its payload."""
+    with LogReader(_layout(home).audit_database) as log:
+        entry = log.entry(index)
+    payload = dict(entry.payload) if entry.payload is not None else None
+    return {"index": entry.index, "public": dict(entry.public), "payload": payload}
+
+
+def show_entries(home: Path, *, event_type: str | None, transfer: str | None, limit: int) -> dict[str, JSON]:
+    """Return the newest entries that match, newest first."""
+    found: list[JSON] = []
+    with LogReader(_layout(home).audit_database) as log:
+        end = log.size
+        while end > 0 and len(found) < limit:
+            start = max(0, end - PAGE)
+            for row in reversed(log.rows(start, end - start)):
+                if (event_type in (None, row.type)) and (transfer in (None, row.transfer)) and len(found) < limit:
+                    found.append(
+                        {
+                            "index": row.index,
+                            "time": row.time,
+                            "type": row.type,
+                            "partner": row.partner,
+                            "transfer": row.transfer,
+                            "artifact": row.artifact,
+                            "decision": row.decision,
+                        }
+                    )
+            end = start
+    return {"entries": found}
+
+
+
+def _layout(home: Path) -> Layout:
+    layout = Layout(home)
+    load_settings(layout.settings)
+    if not layout.audit_database.exists():
+        raise InputError(
+            f"{layout.audit_database} is missing: this workspace has lost its log",
+            remedy="Restore it from a backup; an empty log would contradict what partners remember.",
+        )
+    return layout
+
+
+def _witnesses(layout: Layout) -> list[NoteKey]:
+    trust = TrustFolder(layout.trust)
+    return [NoteKey.parse(vkey) for org in trust.partners() for vkey in trust.partner(org).witness_keys]
+
+
+def _report(report: Verification, origin: str, remembered: int) -> dict[str, JSON]:
+    return {
+        "ok": not report.problems,
+        "origin": origin,
+        "size": report.size,
+        "root": report.root,
+        "remembered": remembered,
+        "cosigned_by": sorted(report.cosigned_by),
+        "problems": [{"kind": p.kind, "where": p.where, "message": p.message} for p in report.problems],
+    }

@@ -1,0 +1,46 @@
+"""What the keys do and what the signs mean, over whatever mode asked."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+
+from tui.state.glyphs import Glyphs
+from tui.state.help import help_lines
+from tui.widgets.pane import Pane
+
+
+class HelpScreen(ModalScreen[None]):
+    """A box of text that any of the usual keys closes."""
+
+    DEFAULT_CSS = """
+    HelpScreen {
+        align: center middle;
+        background: $background 60%;
+        & > Pane {
+            width: 72;
+            max-width: 94%;
+            height: auto;
+            max-height: 94%;
+            padding: 1 2;
+            background: $surface;
+            border: round $panel;
+        }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,enter,q", "dismiss", "Close", show=False),
+    ]
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__()
+        self._glyphs = glyphs
+
+    def compose(self) -> ComposeResult:
+        """Show the text."""
+        yield Pane()
+
+    def on_mount(self) -> None:
+        """Fill the box."""
+        self.query_one(Pane).show(help_lines(self._glyphs))

@@ -1,0 +1,70 @@
+"""Mode 2: the transfers of this organization, both ways, as they move."""
+
+import json
+import sqlite3
+from typing import ClassVar
+
+
+from engine.workspace.views import Transfer
+from tui.screens.mode import ModeScreen
+from tui.state.line import BLANK, Line
+from tui.state.text_filter import TextFilter
+from tui.state.transfer_detail import detail
+from tui.widgets.table import Table
+from tui.widgets.transfer_table import TransferTable
+
+
+class TransfersScreen(ModeScreen):
+    """A table of transfers; following keeps the cursor on the one that changed last."""
+
+    TITLE: ClassVar[str] = "Transfers"
+
+    def make_table(self) -> Table:
+        """Return the table of transfers."""
+        return TransferTable(self.session.board)
+
+    def make_detail(self, width: int) -> list[Line]:
+        """Return the details of the transfer under the cursor."""
+        transfer = self._current()
+        if transfer is None:
+            return [BLANK]
+        board = self.session.board
+        return detail(
+            transfer, self._held(transfer), board.pace(transfer), board.now, width=width, glyphs=board.glyphs
+        )
+
+    def summary(self) -> Line:
+        """Return how many transfers there are."""
+        return self.session.board.summary
+
+    def narrow(self, text: str) -> TextFilter:
+        """Show only the transfers that match."""
+        return self.session.board.narrow(text)
+
+    def filter_text(self) -> str:
+        """Return the filter in force."""
+        return self.session.board.filter.text
+
+    def copied(self) -> str | None:
+        """Return the transfer under the cursor as JSON."""
+        transfer = self._current()
+        if transfer is None:
+            return None
+        values = {name: getattr(transfer, name) for name in transfer.__slots__}
+        return json.dumps(values, default=str, ensure_ascii=False)
+
+    def follow(self) -> None:
+        """Go to the transfer that changed last."""
+        shown = self.session.board.shown
+        if shown:
+            self.query_one(Table).cursor = max(range(len(shown)), key=lambda at: shown[at].updated)
+
+    def _current(self) -> Transfer | None:
+        shown, at = self.session.board.shown, self.query_one(Table).cursor
+        return shown[at] if at < len(shown) else None
+
+    def _held(self, transfer: Transfer) -> tuple[bool, ...]:
+        try:
+            return self.session.view.transfers.held(transfer)
+        except sqlite3.Error:
+            return ()

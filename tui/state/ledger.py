@@ -1,0 +1,123 @@
+"""The audit log on the screen: random access by position, a page at a time, and the proof of each row that was seen.
+
+Without a filter, a position is a leaf index. With one, an array of indexes stands between (8 bytes a row), which a
+worker fills while the log is scanned. Rows are kept for at most 64 pages, so a log of any size costs the same.
+
+INVARIANT: a proof is remembered for the very row that was checked. A row that reads differently is unchecked.
+"""
+
+from array import array
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from engine.workspace.views import Checked, LogRow, LogView, Proof
+from tui.state.text_filter import EVERYTHING, TextFilter, parse_filter
+
+KEYS: Final = ("index", "time", "type", "actor", "decision", "partner", "transfer", "artifact", "agreement", "id")
+PAGE_ROWS = 128
+PAGES_KEPT = 64
+PROOFS_KEPT = 8192
+
+
+class Ledger:
+    """What the audit screen knows of the log. Not thread-safe: only the screen's thread calls it."""
+
+    def __init__(self, log: LogView) -> None:
+        self._log = log
+        self.filter: TextFilter = EVERYTHING
+        self.size = 0
+        self.version: object = None
+        self.scanned = 0
+        self._found: array[int] | None = None
+        self._pages: OrderedDict[int, list[LogRow]] = OrderedDict()
+        self._checked: OrderedDict[int, tuple[Checked, object]] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Return how many rows the filter lets through."""
+        return self.size if self._found is None else len(self._found)
+
+    def poll(self) -> bool:
+        """Look whether the log changed; return True if it did."""
+        version = self._log.version()
+        if version == self.version:
+            return False
+        self.version, self.size = version, self._log.size()
+        self._pages.clear()
+        return True
+
+    def row(self, position: int) -> LogRow | None:
+        """Return the row at a position, or None when the database lacks it."""
+        index = position if self._found is None else self._found[position]
+        page = self._page(index // PAGE_ROWS)
+        offset = index % PAGE_ROWS
+        if offset < len(page) and page[offset].index == index:
+            return page[offset]
+        return next((row for row in page if row.index == index), None)
+
+    def narrow(self, text: str) -> TextFilter:
+        """Start to show only what matches `text`; a filter with a problem changes nothing."""
+        wanted = parse_filter(text, KEYS)
+        if wanted.problem is None:
+            self.filter, self.scanned = wanted, 0
+            self._found = array("Q") if wanted.terms else None
+        return wanted
+
+    @property
+    def to_scan(self) -> range:
+        """The leaf indexes that the filter has not seen yet."""
+        return range(self.scanned, self.size) if self._found is not None else range(0)
+
+    def add_found(self, wanted: TextFilter, indexes: Sequence[int], scanned: int) -> None:
+        """Take what a scan for `wanted` found up to index `scanned`; too late for another filter, it is dropped."""
+        if self._found is not None and wanted == self.filter and scanned > self.scanned:
+            self._found.extend(indexes)
+            self.scanned = scanned
+
+    def proof(self, row: LogRow) -> Checked | None:
+        """Return what the last check of exactly this row said, or None while nobody checked it."""
+        checked = self._checked.get(row.index)
+        return checked[0] if checked and checked[0].row == row else None
+
+    def unchecked(self, positions: Iterable[int]) -> list[LogRow]:
+        """Return the rows at these positions that were not checked since the log last changed."""
+        rows = [row for position in positions if position < len(self) and (row := self.row(position))]
+        return [row for row in rows if self._stale(row)]
+
+    def add_checked(self, checked: Iterable[Checked], version: object) -> None:
+        """Remember the outcome of checks made when the log was at `version`."""
+        for one in checked:
+            self._checked[one.row.index] = (one, version)
+            self._checked.move_to_end(one.row.index)
+        while len(self._checked) > PROOFS_KEPT:
+            self._checked.popitem(last=False)
+
+    def forget(self, positions: Iterable[int]) -> None:
+        """Unlearn the proofs of these positions, so that they are checked again."""
+        for position in positions:
+            if position < len(self) and (row := self.row(position)):
+                self._checked.pop(row.index, None)
+
+    @property
+    def broken(self) -> tuple[int, ...]:
+        """The indexes of the rows known to be broken, in order."""
+        return tuple(sorted(i for i, (one, _) in self._checked.items() if one.proof is Proof.BROKEN))
+
+    def _stale(self, row: LogRow) -> bool:
+        checked = self._checked.get(row.index)
+        return checked is None or checked[0].row != row or checked[1] != self.version
+
+    def _page(self, number: int) -> list[LogRow]:
+        page = self._pages.get(number)
+        if page is None:
+            page = self._pages[number] = self._log.rows(number * PAGE_ROWS, PAGE_ROWS)
+            if len(self._pages) > PAGES_KEPT:
+                self._pages.popitem(last=False)
+        else:
+            self._pages.move_to_end(number)
+        return page
+
+
+def fields(row: LogRow) -> dict[str, str]:
+    """Return what a filter can see of a row."""
+    return {key: str(getattr(row, key) or "") for key in KEYS}

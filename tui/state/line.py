@@ -1,0 +1,79 @@
+"""Lines of text with roles: what every view model produces and every widget paints.
+
+Text that came from a partner is hostile: names may hold escape sequences, bidirectional controls or wide
+characters. Everything passes through `fit` or `clean` before it is painted.
+"""
+
+import textwrap
+import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+
+class Role(StrEnum):
+    """What a piece of text means; a widget chooses the colour."""
+
+    PLAIN = "plain"
+    STRONG = "strong"
+    MUTED = "muted"
+    GOOD = "good"
+    BAD = "bad"
+    ATTENTION = "attention"
+    RUNNING = "running"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some text and what it means."""
+
+    text: str
+    role: Role = Role.PLAIN
+
+
+Line: TypeAlias = tuple[Piece, ...]
+
+BLANK: Line = ()
+
+
+def clean(text: str) -> str:
+    """Replace every character that could move the cursor, hide or reorder text by `?`."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
+
+
+def cells(text: str) -> int:
+    """Return how many terminal cells `text` takes: wide characters take two, combining marks none."""
+    if text.isascii():
+        return len(text)
+    return sum(_cell(character) for character in text)
+
+
+def fit(text: str, width: int, *, ellipsis: str = "…") -> str:
+    """Return `text` cleaned and cut or padded to exactly `width` cells."""
+    text = clean(text)
+    taken = cells(text)
+    if taken <= width:
+        return text + " " * (width - taken)
+    room = max(0, width - cells(ellipsis))
+    kept, used = "", 0
+    for character in text:
+        if used + _cell(character) > room:
+            break
+        kept, used = kept + character, used + _cell(character)
+    return (kept + ellipsis)[:width] + " " * (room - used)
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Break `text` into lines of at most `width` cells, at spaces where it can."""
+    return textwrap.wrap(clean(text), max(8, width)) or [""]
+
+
+def length(line: Line) -> int:
+    """Return how many cells a line takes."""
+    return sum(cells(piece.text) for piece in line)
+
+
+def _cell(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -1,0 +1,73 @@
+"""The line at the top: alarms first, then who we are, and what the log stands on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.workspace.views import Checkpoint, Standing
+from tui.state import measures
+from tui.state.glyphs import Glyphs
+from tui.state.line import Line, Piece, Role, clean, length
+
+GAP = "  "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """What the top line is made of.
+
+    Attributes:
+        standing: the workspace.
+        checkpoint: the newest checkpoint, or None while there is no log.
+        broken: indexes of log rows that were checked and do not hold.
+        problems: databases and files that cannot be read.
+        now: the moment it is shown at.
+    """
+
+    standing: Standing
+    checkpoint: Checkpoint | None
+    broken: Sequence[int]
+    problems: Sequence[str]
+    now: datetime
+
+
+def status_line(status: Status, width: int, glyphs: Glyphs) -> Line:
+    """Return the top line: what does not fit is dropped from the end, so alarms are never dropped."""
+    line: Line = ()
+    for piece in (*_alarms(status, glyphs), *_facts(status, glyphs)):
+        spaced = Piece(clean((GAP if line else " ") + piece.text), piece.role)
+        if length(line) + length((spaced,)) <= width:
+            line = (*line, spaced)
+    return line
+
+
+def _alarms(status: Status, glyphs: Glyphs) -> list[Piece]:
+    alarms = []
+    if status.checkpoint and status.checkpoint.problem:
+        alarms.append(Piece(f"{glyphs.bad} checkpoint BROKEN", Role.BAD))
+    if status.broken:
+        word = "proof" if len(status.broken) == 1 else "proofs"
+        alarms.append(Piece(f"{glyphs.bad} {len(status.broken)} {word} BROKEN", Role.BAD))
+    alarms += [Piece(f"{glyphs.bad} {problem}", Role.BAD) for problem in status.problems]
+    return alarms
+
+
+def _facts(status: Status, glyphs: Glyphs) -> list[Piece]:
+    standing = status.standing
+    up = standing.owner is not None
+    facts = [
+        Piece(standing.organization, Role.STRONG),
+        Piece(f"{glyphs.up} owner up", Role.GOOD) if up else Piece(f"{glyphs.down} owner down", Role.MUTED),
+    ]
+    if standing.advisory:
+        facts.append(Piece(f"{glyphs.attention} advisory", Role.ATTENTION))
+    return facts + _log(status.checkpoint, status.now, glyphs)
+
+
+def _log(checkpoint: Checkpoint | None, now: datetime, glyphs: Glyphs) -> list[Piece]:
+    if checkpoint is None:
+        return [Piece("no log yet", Role.MUTED)]
+    age = f", {measures.age(checkpoint.time, now)}" if checkpoint.time else ""
+    count = len(checkpoint.cosigned_by)
+    cosigned = Piece(f"{count} cosigned", Role.PLAIN if count else Role.MUTED)
+    return [Piece(f"checkpoint {checkpoint.size:,}{age}", Role.PLAIN), cosigned] if not checkpoint.problem else []

@@ -1,0 +1,129 @@
+"""A table of lines with a cursor. It asks for the lines it shows and for no others."""
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.events import Click, Resize
+from textual.geometry import Region
+from textual.message import Message
+from textual.reactive import reactive
+from textual.strip import Strip
+
+from tui.state.glyphs import Glyphs
+from tui.state.line import Line, Piece, Role
+from tui.widgets.painted import Painted
+
+
+class Table(Painted, can_focus=True):
+    """Draws a heading and the visible lines, moves the cursor, and tells its screen about both."""
+
+    DEFAULT_CSS = "Table { height: 1fr; width: 1fr; }"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "move(1)", "Down", show=False),
+        Binding("k,up", "move(-1)", "Up", show=False),
+        Binding("ctrl+d,pagedown", "page(1)", "Page down", show=False),
+        Binding("ctrl+u,pageup", "page(-1)", "Page up", show=False),
+        Binding("g,home", "top", "First", show=False),
+        Binding("G,end", "bottom", "Last", show=False),
+        Binding("enter", "open", "Details"),
+    ]
+
+    cursor: reactive[int] = reactive(0, repaint=False)
+
+    class Moved(Message):
+        """The cursor stands on another line, by a key or a click."""
+
+    class Opened(Message):
+        """Somebody wants to see everything about the line under the cursor."""
+
+    def __init__(self, glyphs: Glyphs, *, empty: str, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.glyphs = glyphs
+        self._empty = empty
+
+    def count(self) -> int:
+        """Return how many lines there are."""
+        raise NotImplementedError
+
+    def heading(self, width: int) -> Line:
+        """Return the names of the columns."""
+        raise NotImplementedError
+
+    def line(self, position: int, width: int) -> Line:
+        """Return one line of the table."""
+        raise NotImplementedError
+
+    @property
+    def visible(self) -> range:
+        """The positions that stand on the screen now."""
+        top = self.scroll_offset.y
+        return range(top, max(top, min(self.count(), top + self.size.height - 1)))
+
+    def update(self) -> None:
+        """Paint what changed below: more lines, fewer, or others."""
+        self.cursor = self.validate_cursor(self.cursor)
+        self.lay_out(self.count() + 1)
+
+    def render_line(self, y: int) -> Strip:
+        """Paint the heading or one visible line."""
+        width = self.size.width
+        if y == 0:
+            return self.paint(self.heading(width), width, self.ground("heading"))
+        position = self.scroll_offset.y + y - 1
+        if position >= self.count():
+            empty: Line = (Piece(f"  {self._empty}", Role.MUTED),) if self.count() == 0 and y == 2 else ()  # noqa: PLR2004
+            return self.paint(empty, width, self.ground("plain"))
+        here = position == self.cursor
+        mark = Piece(self.glyphs.cursor if here else " ", Role.RUNNING)
+        ground = self.ground("cursor" if here else "plain")
+        return self.paint((mark, *self.line(position, width - 1)), width, ground)
+
+    def validate_cursor(self, position: int) -> int:
+        """Keep the cursor on the table."""
+        return max(0, min(position, self.count() - 1))
+
+    def watch_cursor(self, before: int, after: int) -> None:
+        """Bring the cursor's line into view, and paint the two lines that changed."""
+        self._reveal()
+        for position in (before, after):
+            y = position - self.scroll_offset.y + 1
+            if 0 < y < self.size.height:
+                self.refresh(Region(0, y, self.size.width, 1))
+        self.post_message(self.Moved())
+
+    def on_resize(self, _: Resize) -> None:
+        """Keep the cursor in view when the terminal changes its size."""
+        self.update()
+        self._reveal()
+
+    def on_click(self, event: Click) -> None:
+        """Put the cursor where the mouse is."""
+        if event.y > 0:
+            self.cursor = self.scroll_offset.y + event.y - 1
+
+    def action_move(self, lines: int) -> None:
+        """Move the cursor by some lines."""
+        self.cursor += lines
+
+    def action_page(self, pages: int) -> None:
+        """Move the cursor by half a screen."""
+        self.cursor += pages * max(1, (self.size.height - 1) // 2)
+
+    def action_top(self) -> None:
+        """Move to the first line."""
+        self.cursor = 0
+
+    def action_bottom(self) -> None:
+        """Move to the last line."""
+        self.cursor = self.count() - 1
+
+    def action_open(self) -> None:
+        """Ask for the details of the line under the cursor."""
+        if self.count():
+            self.post_message(self.Opened())
+
+    def _reveal(self) -> None:
+        rows, top = max(1, self.size.height - 1), self.scroll_offset.y
+        target = min(max(top, self.cursor - rows + 1), self.cursor)
+        if target != top:
+            self.scroll_to(y=target, animate=False, immediate=True)
