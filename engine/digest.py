@@ -48,9 +48,7 @@ def parse_json(data: bytes, *, what: str, limit: int) -> JSON:
     if len(data) > limit:
         raise _unreadable(what, f"{len(data)} bytes, where at most {limit} make sense")
     try:
-        parsed: JSON = json.loads(
-            data.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constant
-        )
+        parsed: JSON = json.loads(data.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
     except UnicodeDecodeError as error:
         raise _unreadable(what, f"byte {error.start} is not UTF-8") from None
     except RecursionError:

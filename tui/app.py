@@ -74,17 +74,21 @@ class LadingApp(App[None]):
 
     def look(self) -> None:
         """Take a new look at the workspace and show it in the present mode."""
-        now = self.session.look()
-        mode = self.screen_stack[0]
-        if isinstance(mode, ModeScreen) and mode.is_mounted:
-            mode.look(now)
+        self.session.look()
+        for mode in self.screen_stack[:1]:  # none while the app closes
+            if isinstance(mode, ModeScreen) and mode.is_mounted:
+                mode.look()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer the other modes only, and nothing of the sort while the help is open."""
+        if action == "mode":
+            return self.current_mode not in parameters and not isinstance(self.screen, HelpScreen)
+        return super().check_action(action, parameters)
 
     def action_mode(self, mode: str) -> None:
         """Switch to another mode."""
-        if not isinstance(self.screen, HelpScreen):
-            self.switch_mode(mode)
+        self.switch_mode(mode)
 
     def action_help(self) -> None:
         """Show what the keys do."""
-        if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(self.session.glyphs))
+        self.push_screen(HelpScreen(self.session.glyphs))

@@ -17,9 +17,6 @@ NIGHT = Theme(
     panel="#24303b",
     variables={
         "muted": "#8494a4",
-        "footer-background": "#161d24",
-        "footer-key-foreground": "#7fb3d9",
-        "footer-description-foreground": "#8494a4",
         "input-cursor-background": "#7fb3d9",
         "input-cursor-foreground": "#0f1419",
         "input-selection-background": "#7fb3d9 35%",

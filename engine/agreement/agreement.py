@@ -8,8 +8,8 @@ from engine.agreement.fields import Digest, Moment, Name, Names, at_least_one
 from engine.agreement.terms import Benchmarks, Section, Terms
 from engine.digest import JSON, canonical, sha256
 from engine.events import timestamp
+from engine.signing import statement
 from engine.signing.identity import Organization
-from engine.signing.statement import statement
 
 AGREEMENT_TYPE: Final = "urn:lading:agreement:v1"
 """The predicate type of the statement that both organizations sign."""

@@ -10,7 +10,7 @@ from engine.agreement.agreement import AGREEMENT_TYPE, Agreement
 from engine.errors import LadingError, UntrustedIdentity
 from engine.events import timestamp
 from engine.findings import Finding, Severity
-from engine.signing.organization_trust import OrganizationTrust, Signed
+from engine.signing import OrganizationTrust, Signed
 
 _NO_DOCUMENTS: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -21,15 +21,18 @@ class Standing:
 
     Attributes:
         agreement: the agreement.
-        in_force: whether it binds both; true only without problems.
         signed: the verified signature of each organization whose signature verifies.
-        problems: what keeps it from binding.
+        problems: what keeps it from binding; all of them errors.
     """
 
     agreement: Agreement
-    in_force: bool
     signed: Mapping[str, Signed]
     problems: tuple[Finding, ...]
+
+    @property
+    def in_force(self) -> bool:
+        """Whether it binds both: only without problems."""
+        return not self.problems
 
 
 def standing(
@@ -66,7 +69,7 @@ def standing(
     problems += _pins(agreement, documents)
     problems += _window(agreement, now)
     problems += _superseded(agreement, successors)
-    return Standing(agreement, not problems, MappingProxyType(signed), tuple(problems))
+    return Standing(agreement, MappingProxyType(signed), tuple(problems))
 
 
 def _signature(

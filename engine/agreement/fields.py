@@ -52,9 +52,7 @@ def _sorted_set(items: tuple[str, ...]) -> tuple[str, ...]:
 
 def _name(text: str) -> str:
     if not _NAME.fullmatch(text):
-        raise ValueError(
-            "expected a name: up to 64 of a-z, 0-9, '.', '_' and '-', starting with a letter or digit"
-        )
+        raise ValueError("expected a name: up to 64 of a-z, 0-9, '.', '_' and '-', starting with a letter or digit")
     return text
 
 

@@ -68,6 +68,8 @@ class AgreementFolder:
             AgreementError: none matches, or more than one does; the message lists the candidates.
             DigestMismatch: the file was altered.
         """
+        if is_digest(ref):
+            return self._read(ref)
         known = self.list()
         found = [each for each in known if each.id == ref or _abbreviates(ref, each.digest)]
         if len(found) == 1:
@@ -111,9 +113,7 @@ class AgreementFolder:
         if not self._path.is_dir():
             return ()
         # A folder without a document is a `put` that a crash cut short.
-        digests = [
-            each.name for each in self._path.iterdir() if is_digest(each.name) and (each / _DOCUMENT).is_file()
-        ]
+        digests = [each.name for each in self._path.iterdir() if is_digest(each.name) and (each / _DOCUMENT).is_file()]
         return tuple(sorted(map(self._read, digests), key=lambda each: (each.effective, each.id, each.digest)))
 
     def _read(self, digest: str) -> Agreement:

@@ -53,7 +53,7 @@ def load_agreement(path: Path) -> Agreement:
     return _validated(value, what=what, remedy=_MEND)
 
 
-def parse_agreement(data: bytes, *, what: str) -> Agreement:
+def parse_agreement(data: bytes, *, what: str = "the agreement") -> Agreement:
     """Read an agreement in canonical form, as it is stored and as partners send it.
 
     Args:

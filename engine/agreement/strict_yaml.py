@@ -46,7 +46,7 @@ for _kind, _pattern, _starts in (
     ("null", r"~|null|", ["~", "n", ""]),
     ("bool", r"true|false", ["t", "f"]),
     ("int", r"-?(0|[1-9][0-9]{0,17})", list("-0123456789")),
-    ("float", r"-?(0|[1-9][0-9]{0,17})\.[0-9]{1,17}", list("-0123456789")),
+    ("float", r"-?(0|[1-9][0-9]{0,17})\.[0-9]{1,32}([eE][-+]?[0-9]{1,3})?", list("-0123456789")),
 ):
     StrictLoader.add_implicit_resolver(_TAG + _kind, re.compile(rf"(?:{_pattern})\Z"), _starts)
 

@@ -4,11 +4,14 @@ from typing import Annotated, Final, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
-from engine.agreement.fields import Digest, Name, Names, Prose, Regions, at_least_one, each_once
+from engine.agreement.fields import Digest, Names, Prose, Regions, at_least_one, each_once
 
 Sensitivity: TypeAlias = Literal["public", "internal", "confidential", "restricted"]
 SENSITIVITIES: Final[tuple[Sensitivity, ...]] = ("public", "internal", "confidential", "restricted")
 """From the least to the most sensitive; the position is the rank that policies compare."""
+
+# Canonical JSON writes a whole number without a point, and holds none beyond 2^53 - 1.
+Measure = Annotated[FiniteFloat, Field(ge=-(2**53) + 1, le=2**53 - 1)]
 
 Action: TypeAlias = Literal["view", "copy", "execute", "deploy", "derive"]
 
@@ -34,11 +37,11 @@ class Benchmark(Section):
         tolerance: how far a value may miss the bound, in the metric's own unit.
     """
 
-    metric: Name
+    metric: Prose
     dataset: Prose
-    min: FiniteFloat | None = None
-    max: FiniteFloat | None = None
-    tolerance: Annotated[FiniteFloat, Field(ge=0)] = 0.0
+    min: Measure | None = None
+    max: Measure | None = None
+    tolerance: Annotated[Measure, Field(ge=0)] = 0.0
 
     @model_validator(mode="after")
     def _one_bound(self) -> Self:

@@ -55,9 +55,7 @@ def load_head(db: sqlite3.Connection, key: NoteKey) -> Head:
     return Head(edge, time)
 
 
-def demand_proof(
-    index: int, leaf: bytes, checkpoint: Checkpoint, prove: Callable[[int, int], list[bytes]]
-) -> None:
+def demand_proof(index: int, leaf: bytes, checkpoint: Checkpoint, prove: Callable[[int, int], list[bytes]]) -> None:
     """Make sure that a stored leaf is the one the tree holds at its index.
 
     Raises:

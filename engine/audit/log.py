@@ -161,6 +161,14 @@ class AuditLog:
         """Return the newest signed checkpoint with all cosignatures held for it."""
         return self._reader.newest_checkpoint()
 
+    def cosigned_checkpoint(self, witness: str) -> bytes | None:
+        """Return the newest checkpoint that a witness cosigned; see `LogReader.cosigned_checkpoint`."""
+        return self._reader.cosigned_checkpoint(witness)
+
+    def tile(self, level: int, number: int, width: int) -> bytes | None:
+        """Return a tile of hashes; see `LogReader.tile`."""
+        return self._reader.tile(level, number, width)
+
     def prove(self, index: int, size: int) -> list[bytes]:
         """Return an entry's inclusion proof; see `LogReader.prove`."""
         return self._reader.prove(index, size)
@@ -203,14 +211,10 @@ class AuditLog:
             note = self._sign(size, self._tree().root(size))
             open_note(note + lines, [witness])
             line = next(
-                line
-                for line in split_note(note + lines)[1]
-                if parse_signature(line)[:2] == (witness.name, witness.id)
+                line for line in split_note(note + lines)[1] if parse_signature(line)[:2] == (witness.name, witness.id)
             )
             self._db.execute("INSERT OR IGNORE INTO checkpoint VALUES (?, ?)", (size, note))
-            self._db.execute(
-                "INSERT OR IGNORE INTO cosignature VALUES (?, ?, ?)", (size, witness.name, f"{line}\n")
-            )
+            self._db.execute("INSERT OR IGNORE INTO cosignature VALUES (?, ?, ?)", (size, witness.name, f"{line}\n"))
 
     def close(self) -> None:
         """Close the database. What was recorded is durable already."""

@@ -5,7 +5,7 @@ A reader never writes, and holds no transaction open, so it neither blocks the o
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 
 from engine.audit.checkpoint import Checkpoint
 from engine.audit.entry import COLUMNS, Entry, parse_entry, parse_leaf
-from engine.audit.merkle import leaf_hash, verify_inclusion
+from engine.audit.merkle import HASH_SIZE, leaf_hash, verify_inclusion
 from engine.audit.schema import (
     ENTRY_ROWS,
     SCHEMA_VERSION,
@@ -24,7 +24,7 @@ from engine.audit.schema import (
     version_of,
     wrong_version,
 )
-from engine.audit.tiles import TileTree
+from engine.audit.tiles import TILE_WIDTH, TileTree
 from engine.errors import InputError, LadingError
 
 _ROWS: Final = f"SELECT idx, leaf, {', '.join(COLUMNS)} FROM event WHERE idx >= ? ORDER BY idx LIMIT ?"  # noqa: S608 - our own names
@@ -140,11 +140,29 @@ class LogReader:
             LogTampered: the log has none.
         """
         rows = self._query("SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1")
-        if not rows or not isinstance(rows[0][1], bytes):
+        if not rows:
             raise tampered("there is no checkpoint")
-        size, note = rows[0]
-        lines = self._query("SELECT line FROM cosignature WHERE size = ? ORDER BY name", size)
-        return bytes(note) + "".join(line for (line,) in lines).encode("utf-8")
+        return self._with_cosignatures(*rows[0])
+
+    def cosigned_checkpoint(self, witness: str) -> bytes | None:
+        """Return the newest checkpoint that a witness cosigned, with all its cosignatures; None if there is none.
+
+        Args:
+            witness: the name of the witness' key.
+        """
+        rows = self._query(
+            "SELECT size, note FROM checkpoint JOIN cosignature USING (size) WHERE name = ? ORDER BY size DESC LIMIT 1",
+            witness,
+        )
+        return self._with_cosignatures(*rows[0]) if rows else None
+
+    def tile(self, level: int, number: int, width: int) -> bytes | None:
+        """Return the first `width` hashes of a tile (C2SP tlog-tiles), or None if the log has not so many."""
+        rows = self._query("SELECT hashes FROM tile WHERE level = ? AND number = ?", level, number)
+        hashes = rows[0][0] if rows else b""
+        if not isinstance(hashes, bytes) or not 0 < width <= TILE_WIDTH or len(hashes) < width * HASH_SIZE:
+            return None
+        return hashes[: width * HASH_SIZE]
 
     def prove(self, index: int, size: int) -> list[bytes]:
         """Return the inclusion proof of an entry in the tree of the first `size` entries.
@@ -206,14 +224,18 @@ class LogReader:
         """Close the database."""
         self.close()
 
+    def _with_cosignatures(self, size: int, note: object) -> bytes:
+        if not isinstance(note, bytes):
+            raise tampered(f"the checkpoint at size {size} is not a note")
+        lines = self._query("SELECT line FROM cosignature WHERE size = ? ORDER BY name", size)
+        return note + "".join(line for (line,) in lines).encode("utf-8")
+
     def _agreeing(self, rows: Sequence[Sequence[Any]], attribute: str, value: str) -> list[Entry]:
         # INVARIANT: evidence never comes from an index or a column alone; the leaf has to say the same.
         entries = [parse_entry(row) for row in rows]
         for entry in entries:
             if entry.public.get(attribute) != value:
-                raise tampered(
-                    f"entry {entry.index} is listed under {attribute} {value!a}, its leaf says otherwise"
-                )
+                raise tampered(f"entry {entry.index} is listed under {attribute} {value!a}, its leaf says otherwise")
         return entries
 
     def _tile(self, level: int, number: int) -> bytes:
@@ -241,6 +263,3 @@ def _within(index: int, size: int, known: int) -> None:
             f"no proof from {index} in {size}: the audit log has {known} entries",
             remedy="Ask for entries and sizes that the log has.",
         )
-
-
-assert [field.name for field in fields(Row)] == ["index", "leaf", *COLUMNS]  # noqa: S101 - the order of _ROWS

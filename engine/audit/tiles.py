@@ -25,6 +25,7 @@ TILE_WIDTH: Final = 256
 
 _HEIGHT: Final = 8
 _FULL: Final = TILE_WIDTH * HASH_SIZE
+_TOP: Final = 7
 _CACHED: Final = 512
 
 ReadTile = Callable[[int, int], bytes]
@@ -38,6 +39,10 @@ class Tile(NamedTuple):
     number: int
     hashes: bytes
 
+    def root(self) -> bytes:
+        """Return the hash that a full tile has in the level above."""
+        return _pyramid(self.hashes)[_HEIGHT]
+
 
 def tile_path(level: int, number: int, width: int = TILE_WIDTH) -> str:
     """Return a tile's path as tlog-tiles writes it: `tile/0/x001/x234/067`, with `.p/W` if only W hashes wide."""
@@ -50,7 +55,7 @@ def tile_path(level: int, number: int, width: int = TILE_WIDTH) -> str:
 
 def tile_width(level: int, number: int, size: int) -> int:
     """Return how many hashes tile (level, number) holds in a log of `size` entries; 0 if there is no such tile."""
-    if level < 0 or number < 0:
+    if not 0 <= level <= _TOP or number < 0:
         return 0
     return max(0, min(TILE_WIDTH, (size >> _HEIGHT * level) - number * TILE_WIDTH))
 
@@ -122,7 +127,7 @@ class Edge:
             level += 1
             if level == len(self._partial):
                 self._partial.append(bytearray())
-            self._partial[level] += _pyramid(tile.hashes)[_HEIGHT]
+            self._partial[level] += tile.root()
         return full
 
 
@@ -193,9 +198,7 @@ def _pyramid(hashes: bytes) -> list[bytes]:
     for _ in range(_HEIGHT):
         row = rows[-1]
         ends = range(2 * HASH_SIZE, len(row) + 1, 2 * HASH_SIZE)
-        rows.append(
-            b"".join(node_hash(row[end - 64 : end - HASH_SIZE], row[end - HASH_SIZE : end]) for end in ends)
-        )
+        rows.append(b"".join(node_hash(row[end - 64 : end - HASH_SIZE], row[end - HASH_SIZE : end]) for end in ends))
     return rows
 
 

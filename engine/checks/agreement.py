@@ -52,15 +52,15 @@ def _purpose_and_place(agreement: Agreement, use: Use) -> Iterator[Finding]:
     if use.purpose not in terms.purposes:
         yield _error(
             "purpose-not-covered",
-            use.purpose,
-            f"found the purpose {use.purpose!r}, expected one of: {', '.join(terms.purposes)}",
+            "purpose",
+            f"found the purpose {use.purpose!a:.80}, expected one of: {', '.join(terms.purposes)}",
             "Name a purpose that was agreed, or agree on this one.",
         )
     if use.region not in terms.destinations:
         yield _error(
             "destination-not-covered",
-            use.region,
-            f"found the destination {use.region!r}, expected one of: {', '.join(terms.destinations)}",
+            "destination",
+            f"found the destination {use.region!a:.80}, expected one of: {', '.join(terms.destinations)}",
             "Receive it in a region that was agreed, or agree on this one.",
         )
 
@@ -70,7 +70,7 @@ def _sensitivity(agreement: Agreement, manifest: Manifest) -> Iterator[Finding]:
     if manifest.sensitivity not in covered:
         yield _error(
             "sensitivity-above-ceiling",
-            f"{manifest.name}:{manifest.version}",
+            "sensitivity",
             f"found the sensitivity {manifest.sensitivity}, expected at most {covered[-1]}",
             "Agree on a higher ceiling; never declare an artifact less sensitive than it is.",
         )
@@ -82,7 +82,7 @@ def _formats(agreement: Agreement, manifest: Manifest) -> Iterator[Finding]:
             yield _error(
                 "format-not-accepted",
                 file.path,
-                f"found the format {file.format!r}, expected one of: {', '.join(agreement.accepted_formats)}",
+                f"found the format {file.format!a}, expected one of: {', '.join(agreement.accepted_formats)}",
                 "Leave the file out, convert it, or agree on its format.",
             )
 
@@ -90,9 +90,7 @@ def _formats(agreement: Agreement, manifest: Manifest) -> Iterator[Finding]:
 def _benchmark(benchmark: Benchmark, manifest: Manifest) -> Iterator[Finding]:
     subject = f"{benchmark.metric} on {benchmark.dataset}"
     claims = [
-        each.value
-        for each in manifest.metrics
-        if (each.name, each.dataset) == (benchmark.metric, benchmark.dataset)
+        each.value for each in manifest.metrics if (each.name, each.dataset) == (benchmark.metric, benchmark.dataset)
     ]
     if not claims:
         yield Finding(

@@ -12,8 +12,9 @@ from engine.digest import is_digest
 from engine.errors import LadingError, UntrustedIdentity
 from engine.findings import Finding, Severity
 from engine.manifest import Manifest
-from engine.signing.organization_trust import BUNDLE_LIMIT, OrganizationTrust, Signed
-from engine.signing.statement import MANIFEST_REFERENCE, MODEL_SIGNATURE, oms_digest
+from engine.signing import MANIFEST_REFERENCE, MODEL_SIGNATURE, OrganizationTrust, Signed
+from engine.signing.organization_trust import BUNDLE_LIMIT
+from engine.signing.statement import oms_digest
 
 MODEL_SIGNATURE_LIMIT: Final = 32 << 20
 """The largest model signature in bytes: it lists every file that a manifest of 16 MiB can describe."""
@@ -58,9 +59,7 @@ def check_signatures(evidence: Evidence) -> Iterator[Finding]:
     yield from [attestation] if isinstance(attestation, Finding) else _attestation(manifest, attestation)
 
 
-def _verified(
-    name: str, bundle: bytes, predicate_type: str, origin: OrganizationTrust, limit: int
-) -> Signed | Finding:
+def _verified(name: str, bundle: bytes, predicate_type: str, origin: OrganizationTrust, limit: int) -> Signed | Finding:
     try:
         return origin.verify(bundle, predicate_type=predicate_type, limit=limit)
     except UntrustedIdentity as error:
@@ -110,38 +109,37 @@ def _differences(signed: Mapping[str, str], described: Mapping[str, str]) -> Ite
     for path in sorted(signed.keys() | described.keys()):
         match signed.get(path), described.get(path):
             case None, str(expected):
-                code, message = (
-                    "model-signature-omits-file",
-                    f"found no such file, expected SHA-256 {expected}",
-                )
+                code, message = "model-signature-omits-file", f"found no file, expected SHA-256 {expected}"
             case str(found), None:
-                code, message = "model-signature-extra-file", f"found SHA-256 {found}, expected no such file"
+                code, message = "model-signature-extra-file", f"found SHA-256 {found}, expected no file"
             case found, expected if found != expected:
                 code, message = "model-signature-other-digest", f"found SHA-256 {found}, expected {expected}"
             case _:
                 continue
-        yield _error(code, path, message, _SIGN_AGAIN)
+        # A signed name is whatever its signer wrote; only what prints as itself is shown as it is.
+        yield _error(code, path if path.isprintable() else ascii(path), message, _SIGN_AGAIN)
 
 
 def _attestation(manifest: Manifest, signed: Signed) -> Iterator[Finding]:
-    if signed.subject_sha256 != manifest.root:
+    root, digest = manifest.root, manifest.digest
+    if signed.subject_sha256 != root:
         yield _error(
             "manifest-attestation-other-root",
             _ATTESTATION,
-            f"found the subject {signed.subject_sha256}, expected the root digest {manifest.root}",
+            f"found the subject {signed.subject_sha256}, expected the root digest {root}",
             _SIGN_AGAIN,
         )
     match signed.statement["predicate"]:
-        case {"references": [{"digest": {"sha256": manifest.digest}}]}:
+        case {"references": [{"digest": {"sha256": str(found)}}]} if found == digest:
             return
         case {"references": [{"digest": {"sha256": str(found)}}]}:
-            shown = found
+            shown = f"{found!a:.80}"
         case _:
             shown = "no single reference"
     yield _error(
         "manifest-attestation-other-manifest",
         _ATTESTATION,
-        f"found {shown:.80}, expected a reference to the manifest {manifest.digest}",
+        f"found {shown}, expected a reference to the manifest {digest}",
         _SIGN_AGAIN,
     )
 

@@ -14,9 +14,7 @@ SHOWN: Final = 100
 """How many findings of one check a report lists; a manifest has up to 200,000 files to get wrong."""
 
 
-def preflight(
-    *, files: Iterable[Finding], evidence: Evidence, standing: Standing, use: Use, space: Space
-) -> Report:
+def preflight(*, files: Iterable[Finding], evidence: Evidence, standing: Standing, use: Use, space: Space) -> Report:
     """Check an artifact before it is sent, or before an offer of it is accepted.
 
     Args:

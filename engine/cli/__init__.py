@@ -9,23 +9,21 @@ from pathlib import Path
 import click
 
 from engine import __version__
-from engine.cli import (
-    agreement,
-    artifact,
-    audit,
-    bill,
-    completion,
-    demo,
-    gateway,
-    partner,
-    policy,
-    screen,
-    transfer,
-    trust,
-    verify,
-    workspace,
-)
+from engine.cli.agreement import agreement
+from engine.cli.artifact import artifact
+from engine.cli.audit import audit
+from engine.cli.bill import bill
 from engine.cli.command import Session
+from engine.cli.completion import completion
+from engine.cli.demo import demo
+from engine.cli.gateway import gateway
+from engine.cli.partner import partner
+from engine.cli.policy import policy
+from engine.cli.screen import tui
+from engine.cli.transfer import approval, send, transfer
+from engine.cli.trust import trust
+from engine.cli.verify import verify
+from engine.cli.workspace import doctor, init
 
 EXAMPLES = """\b
 Examples:
@@ -63,26 +61,28 @@ def lading(context: click.Context, home: Path, who: str | None) -> None:
     context.obj = Session(home=home.absolute(), who=who)
 
 
-for group in (
-    workspace.init,
-    workspace.doctor,
-    artifact.artifact,
-    verify.verify,
-    trust.trust,
-    partner.partner,
-    agreement.agreement,
-    policy.policy,
-    transfer.send,
-    transfer.transfer,
-    transfer.approval,
-    gateway.gateway,
-    audit.audit,
-    bill.bill,
-    screen.tui,
-    demo.demo,
-    completion.completion,
-):
-    lading.add_command(group)
+COMMANDS = (
+    init,
+    doctor,
+    trust,
+    partner,
+    agreement,
+    artifact,
+    verify,
+    policy,
+    send,
+    transfer,
+    approval,
+    gateway,
+    audit,
+    bill,
+    tui,
+    demo,
+    completion,
+)
+
+for command in COMMANDS:
+    lading.add_command(command)
 
 
 def main() -> None:

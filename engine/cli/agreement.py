@@ -59,12 +59,17 @@ def _standing(result: dict[str, Any]) -> str:
         f"  signed by {', '.join(result['signed_by']) or 'nobody yet'}",
         f"  in force  {'yes' if result['in_force'] else 'no'}",
     ]
-    return "\n".join(lines + [f"  ▲ {problem}" for problem in result["problems"]])
+    lines += [f"  ▲ {problem}" for problem in result["problems"]]
+    if not result.get("told", True):
+        lines.append(f"  ▲ the other party was not told: {result['why']}; run the same command again later")
+    return "\n".join(lines)
 
 
 def _terms(result: dict[str, Any]) -> str:
     terms = [f"  {key:<18} {_words(value)}" for key, value in result["terms"].items() if value not in (None, [], "")]
-    return "\n".join([_standing(result), f"  from      {result['effective']}", f"  until     {result['expires']}", *terms])
+    return "\n".join(
+        [_standing(result), f"  from      {result['effective']}", f"  until     {result['expires']}", *terms]
+    )
 
 
 def _words(value: Any) -> str:

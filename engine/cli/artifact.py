@@ -58,7 +58,9 @@ def _packed(result: dict[str, Any]) -> str:
     )
 
 
-@artifact.command("list", epilog="\b\nExamples:\n  lading --as ada artifact list\n  lading --as ada artifact list --json")
+@artifact.command(
+    "list", epilog="\b\nExamples:\n  lading --as ada artifact list\n  lading --as ada artifact list --json"
+)
 @verb
 def list_(session: Session) -> None:
     """List the artifacts this organization holds and you may view."""
@@ -75,7 +77,9 @@ def _listed(result: dict[str, Any]) -> str:
     return table(rows, ("ARTIFACT", "ROOT", "STATE", "ORIGIN", "SIZE"))
 
 
-@artifact.command(epilog="\b\nExamples:\n  lading --as ada artifact show sentiment:3.1\n  lading --as ada artifact show 1f2e3d4c")
+@artifact.command(
+    epilog="\b\nExamples:\n  lading --as ada artifact show sentiment:3.1\n  lading --as ada artifact show 1f2e3d4c"
+)
 @click.argument("ref")
 @verb
 def show(session: Session, ref: str) -> None:

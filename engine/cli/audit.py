@@ -52,7 +52,13 @@ Examples:
 )
 @click.option("--type", "event_type", help="Only entries of this type, such as decision.deny.")
 @click.option("--transfer", help="Only entries of this transfer.")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=40, show_default=True, help="At most this many, newest first.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 100_000),
+    default=40,
+    show_default=True,
+    help="At most this many, newest first.",
+)
 @click.option("--entry", type=click.IntRange(min=0), help="One entry whole, by its index.")
 @verb
 def show(session: Session, event_type: str | None, transfer: str | None, limit: int, entry: int | None) -> None:
@@ -82,7 +88,9 @@ def _shown(result: dict[str, Any]) -> str:
     return table(rows, ("INDEX", "TIME", "TYPE", "PARTNER", "TRANSFER", "DECISION"))
 
 
-@audit.command(epilog="\b\nExamples:\n  lading -C acme audit prove 12\n  lading -C acme audit prove 12 -o entry-12.tlog-proof")
+@audit.command(
+    epilog="\b\nExamples:\n  lading -C acme audit prove 12\n  lading -C acme audit prove 12 -o entry-12.tlog-proof"
+)
 @click.argument("index", type=click.IntRange(min=0))
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the proof to a file.")
 @verb
@@ -92,7 +100,7 @@ def prove(session: Session, index: int, output: Path | None) -> None:
 
     result = prove_entry(session.home, index)
     if output is not None:
-        output.write_text(result["proof"], encoding="utf-8")
+        output.write_text(str(result["proof"]), encoding="utf-8")
     session.show(result, lambda r: f"wrote {output}" if output else r["proof"].rstrip("\n"))
 
 

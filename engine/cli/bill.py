@@ -15,7 +15,9 @@ def bill() -> None:
 
 @bill.command(epilog="\b\nExamples:\n  lading --as ada bill create tr-1f2e3d -o handoff.bill.json")
 @click.argument("transfer")
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file to write.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file to write."
+)
 @verb
 def create(session: Session, transfer: str, output: Path) -> None:
     """Gather everything about a finished TRANSFER into one signed file."""

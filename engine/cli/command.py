@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
@@ -33,17 +33,21 @@ class Session:
     as_json: bool = field(default=False)
 
     def act(self, operation: str, params: Mapping[str, Any], progress: Callable[[Any], None] | None = None) -> Any:
-        """Have the workspace's owner perform an operation; become the owner if there is none."""
+        """Have the workspace's owner perform an operation; become the owner if there is none.
+
+        A denial is shown with its policies, conditions and remedies, and ends the command with exit code 3.
+        """
         from engine.workspace.acting import act
 
-        return act(self.home, operation, params, who=self.who, on_progress=progress or (lambda _: None))
+        result = act(self.home, operation, params, who=self.who, on_progress=progress or (lambda _: None))
+        if isinstance(result, dict) and "denied" in result:
+            self.show(result, lambda denied: denial(denied["denied"]))
+            sys.exit(DENIED)
+        return result
 
     def show(self, result: Any, render: Callable[[Any], str]) -> None:
         """Print a result: as JSON when asked for, otherwise as `render` words it."""
         click.echo(json.dumps(result, indent=2, ensure_ascii=False) if self.as_json else render(result))
-
-
-pass_session = click.make_pass_decorator(Session)
 
 
 def verb(function: Callable[..., int | None]) -> Callable[..., None]:
@@ -53,10 +57,10 @@ def verb(function: Callable[..., int | None]) -> Callable[..., None]:
     """
 
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
-    @pass_session
+    @click.pass_obj
     @wraps(function)
-    def run(session: Session, *args: Any, as_json: bool, **options: Any) -> None:
-        session.as_json = as_json
+    def run(session: Session, *args: Any, **options: Any) -> None:
+        session.as_json = as_json = bool(options.pop("as_json"))
         try:
             code = function(session, *args, **options)
         except LadingError as error:
@@ -66,9 +70,34 @@ def verb(function: Callable[..., int | None]) -> Callable[..., None]:
             sys.exit(INTERRUPTED)
         except OSError as error:
             fail(_from_system(error), as_json=as_json)
+        except Exception as error:
+            if os.environ.get("LADING_DEBUG"):
+                raise
+            fail(_defect(error), as_json=as_json)
         sys.exit(code or 0)
 
     return run
+
+
+def denial(denied: Mapping[str, Any]) -> str:
+    """Word a denial: which policies, which conditions with their values, what to do."""
+    lines = [f"{click.style('denied', fg='red', bold=True)} by {', '.join(denied['because'])}"]
+    lines += reasons(denied["reasons"])
+    if not denied["reasons"]:
+        lines += [f"  remedy    {remedy}" for remedy in denied["remedies"]]
+    return "\n".join(lines)
+
+
+def reasons(given: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Word what policy said: policy, condition and remedy, a line each."""
+    lines = []
+    for each in given:
+        lines += [
+            f"  policy    {each['policy']}",
+            f"  condition {each['condition']}",
+            f"  remedy    {each['remedy']}",
+        ]
+    return lines
 
 
 def fail(error: LadingError, *, as_json: bool) -> NoReturn:
@@ -82,6 +111,13 @@ def fail(error: LadingError, *, as_json: bool) -> NoReturn:
     sys.exit(error.exit_code)
 
 
+def _defect(error: Exception) -> LadingError:
+    return LadingError(
+        f"lading failed inside: {type(error).__name__}: {error}",
+        remedy="This is a defect of lading. Run it again with LADING_DEBUG=1 and report what it prints.",
+    )
+
+
 def _from_system(error: OSError) -> LadingError:
     place = f" ({error.filename})" if error.filename else ""
     return LadingError(
@@ -90,7 +126,7 @@ def _from_system(error: OSError) -> LadingError:
     )
 
 
-def table(rows: list[tuple[str, ...]], header: tuple[str, ...]) -> str:
+def table(rows: Sequence[tuple[str, ...]], header: tuple[str, ...]) -> str:
     """Lay rows out under a header, each column as wide as its widest cell."""
     cells = [header, *rows]
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]

@@ -17,10 +17,8 @@ Examples:
 @verb
 def completion(session: Session, shell: str) -> None:
     """Print the completion script for a shell."""
-    from engine.cli import lading
-
     made = get_completion_class(shell)
     if made is None:
         raise click.UsageError(f"no completion for {shell}")
-    script = made(lading, {}, "lading", "_LADING_COMPLETE").source()
+    script = made(click.get_current_context().find_root().command, {}, "lading", "_LADING_COMPLETE").source()
     session.show({"shell": shell, "script": script}, lambda r: str(r["script"]))

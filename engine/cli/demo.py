@@ -18,7 +18,9 @@ Examples:
 """
 )
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Keep the workspaces in this folder.")
-@click.option("--model", type=click.Path(path_type=Path, exists=True, file_okay=False), help="A model folder of your own.")
+@click.option(
+    "--model", type=click.Path(path_type=Path, exists=True, file_okay=False), help="A model folder of your own."
+)
 @click.option("--stay", is_flag=True, help="Keep the gateways running with traffic until Ctrl-C.")
 @verb
 def demo(session: Session, keep: Path | None, model: Path | None, stay: bool) -> int:  # noqa: FBT001 - click's flag
@@ -29,7 +31,7 @@ def demo(session: Session, keep: Path | None, model: Path | None, stay: bool) ->
     from engine.demo.story import Options, play
 
     options = Options(keep=keep.absolute() if keep else None, model=model.absolute() if model else None, stay=stay)
-    outcome = play(options, say=(lambda line: None) if session.as_json else _say)
+    outcome = play(options, say=(lambda _: None) if session.as_json else _say)
     session.show(outcome, _told)
     return 0 if outcome["ok"] else FAILED
 

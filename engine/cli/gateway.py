@@ -1,5 +1,7 @@
 """`lading gateway`: the organization's service."""
 
+import logging
+
 import click
 
 from engine.cli.command import Session, verb
@@ -18,4 +20,5 @@ def gateway(session: Session) -> None:
     def ready(address: str) -> None:
         click.echo(f"gateway of {session.home.name} listens on {address}; Ctrl-C stops it", err=True)
 
+    logging.basicConfig(format="%(asctime)s %(name)s: %(message)s", level=logging.WARNING)
     serve(session.home, on_ready=ready)

@@ -31,9 +31,7 @@ def _added(result: dict[str, Any]) -> str:
     )
 
 
-@partner.command(
-    epilog="\b\nExamples:\n  lading --as ada partner confirm borealis.example --fingerprint '1f2e 3d4c …'"
-)
+@partner.command(epilog="\b\nExamples:\n  lading --as ada partner confirm borealis.example --fingerprint '1f2e 3d4c …'")
 @click.argument("organization")
 @click.option("--fingerprint", required=True, help="What the partner told you over another channel.")
 @verb

@@ -31,9 +31,11 @@ class Bar:
         self._first = 0
 
     def __enter__(self) -> Self:
+        """Return the bar."""
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Clear the line."""
         if self._enabled:
             click.echo("\r\x1b[K", nl=False, err=True)
 
@@ -61,4 +63,5 @@ class Bar:
         rate = (done - self._first) / max(now - self._started, 1e-3)
         left = f"{(total - done) / rate:.0f} s left" if rate > 0 and done < total else ""
         bar = "━" * filled + "─" * (WIDTH - filled)
-        return f"{self._step:<9} {bar} {100 * done // total:>3}%  {size(done)} of {size(total)}  {size(int(rate))}/s  {left}"
+        how_far = f"{100 * done // total:>3}%  {size(done)} of {size(total)}"
+        return f"{self._step:<9} {bar} {how_far}  {size(int(rate))}/s  {left}"

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from engine.cli.command import DENIED, FAILED, Session, table, verb
+from engine.cli.command import DENIED, FAILED, Session, reasons, table, verb
 from engine.cli.progress import Bar, size
 
 EXIT = {"denied": DENIED, "failed": FAILED, "quarantined": FAILED}
@@ -23,14 +23,21 @@ Running it again goes on where it stopped. Exit codes: 0 delivered (or waiting f
 3 denied by policy, 5 refused at arrival, 6 the partner cannot be reached.
 """
 )
-@click.option("--plan", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A YAML file with these fields.")
+@click.option(
+    "--plan", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A YAML file with these fields."
+)
 @click.option("--artifact", help="NAME:VERSION, or a root digest.")
 @click.option("--to", "partner", metavar="ORG", help="The partner it goes to.")
 @click.option("--agreement", help="The agreement it goes under: id or digest.")
 @click.option("--purpose", help="One of the agreement's purposes.")
 @click.option("--impact", help="What you expect to change downstream, in your words.")
 @click.option("--rate-limit", type=click.FloatRange(min=0.1), metavar="MIB/S", help="Send at most this fast.")
-@click.option("--patience", type=click.FloatRange(min=0), metavar="SECONDS", help="How long to try an unreachable partner.  [default: 60]")
+@click.option(
+    "--patience",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="How long to try an unreachable partner.  [default: 60]",
+)
 @verb
 def send(session: Session, **order: Any) -> int:
     """Hand an artifact to a partner: preflight, decision, offer, chunks, receipt, verdict, witness."""
@@ -46,7 +53,8 @@ def _sent(result: dict[str, Any]) -> str:
     if result["state"] == "awaiting-approval":
         return f"{head}\na second person lets it go: lading --as NAME approval grant {result['id']} --reason '…'"
     if result["state"] != "completed":
-        return "\n".join([head, *_reasons(result)])
+        detail = [f"  {result['detail']}"] if result["detail"] else []
+        return "\n".join([head, *detail, *reasons(result.get("reasons", []))])
     return (
         f"{head}\n"
         f"  sent      {size(result['bytes_total'])} in {result['chunks_total']} chunks, "
@@ -57,19 +65,14 @@ def _sent(result: dict[str, Any]) -> str:
     )
 
 
-def _reasons(result: dict[str, Any]) -> list[str]:
-    lines = [f"  {result['detail']}"] if result["detail"] else []
-    for reason in result.get("reasons", []):
-        lines += [f"  policy    {reason['policy']}", f"  condition {reason['condition']}", f"  remedy    {reason['remedy']}"]
-    return lines
-
-
 @click.group()
 def transfer() -> None:
     """The transfers of this organization, both ways."""
 
 
-@transfer.command("list", epilog="\b\nExamples:\n  lading --as ada transfer list\n  lading --as ada transfer list --json")
+@transfer.command(
+    "list", epilog="\b\nExamples:\n  lading --as ada transfer list\n  lading --as ada transfer list --json"
+)
 @verb
 def list_(session: Session) -> None:
     """List transfers, newest first."""

@@ -14,7 +14,9 @@ def trust() -> None:
 
 
 @trust.command(epilog="\b\nExamples:\n  lading -C acme trust export -o acme.trust.json")
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file to write.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file to write."
+)
 @verb
 def export(session: Session, output: Path) -> None:
     """Write the signed trust document, to send to a partner; tell them the fingerprint by another channel."""
@@ -32,6 +34,21 @@ def show(session: Session) -> None:
     from engine.workspace.partners import own_document
 
     session.show(own_document(session.home)[1], _shown)
+
+
+@trust.command(epilog="\b\nExamples:\n  lading -C acme --as ada trust issue")
+@verb
+def issue(session: Session) -> None:
+    """Make the next version of the trust document, after people, roles or addresses changed.
+
+    Partners add and confirm it like the first one. Nothing happens when nothing changed.
+    """
+    session.show(session.act("trust.issue", {}), _issued)
+
+
+def _issued(result: dict[str, Any]) -> str:
+    verdict = "issued" if result["changed"] else "nothing changed: still"
+    return f"{verdict} version {result['version']}, fingerprint {result['fingerprint']}"
 
 
 def _shown(facts: dict[str, Any]) -> str:

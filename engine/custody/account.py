@@ -4,7 +4,7 @@ Nothing of the bill is believed for being there. Each claim is proved from a sig
 the one organization that must have made it, or from an inclusion proof under a checkpoint its log signed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from engine.audit.entry import parse_leaf
 from engine.audit.merkle import leaf_hash, verify_inclusion
 from engine.audit.note import NoteKey, decode_base64, open_note
 from engine.checks.signatures import Evidence, check_signatures
-from engine.custody.bill import BILL_TYPE, Bill, LogEvidence, SealedBill, parse_bill, seal_text
+from engine.custody.bill import BILL_TYPE, LogEvidence, SealedBill, parse_bill, seal_text
 from engine.custody.statements import (
     Acceptance,
     Answer,
@@ -160,18 +160,26 @@ class _Examination:
     def _check_agreement(self, offer: Offer) -> Agreement:
         bill = self._bill
         agreement = parse_agreement(bill.agreement.encode())
-        if agreement.digest != offer.agreement or {agreement.provider, agreement.consumer} != {bill.sender, bill.receiver}:
+        if agreement.digest != offer.agreement or {agreement.provider, agreement.consumer} != {
+            bill.sender,
+            bill.receiver,
+        }:
             raise _broken("its agreement is not the one the offer cites")
         bundles = {org: canonical(self._bundle(f"agreement:{org}")) for org in (bill.sender, bill.receiver)}
         trusts = {org: self._trust.organization_trust(org) for org in bundles}
-        stands = standing(agreement, bundles, trusts, offer.issued)
+        documents = {org: self._trust.document(org).digest for org in bundles}
+        stands = standing(agreement, bundles, trusts, offer.issued, documents=documents)
         if not stands.in_force:
             raise _broken(f"the agreement was not in force: {'; '.join(p.message for p in stands.problems)}")
         self._proved.append(f"both parties signed agreement {agreement.id}, in force when it was offered")
         return agreement
 
     def _check_answers(self, offer: Offer, offered: Signed) -> dict[str, Signed]:
-        kinds: Mapping[str, type[Answer]] = {"acceptance": Acceptance, "receipt": DeliveryReceipt, "verdict": Verdict}
+        kinds: Mapping[str, type[Answer]] = {
+            "acceptance": Acceptance,
+            "receipt": DeliveryReceipt,
+            "verdict": Verdict,
+        }
         answers: dict[str, Signed] = {}
         for name, kind in kinds.items():
             signed = self._verify(self._bill.receiver, self._bundle(name), kind.predicate_type())

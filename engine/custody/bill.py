@@ -152,5 +152,6 @@ def issue(moment: datetime) -> datetime:
 
 def _not_a_bill(why: str) -> IntegrityError:
     return IntegrityError(
-        f"this is no unaltered bill of lading: {why}", remedy="Ask its issuer for the file again; do not rely on this one."
+        f"this is no unaltered bill of lading: {why}",
+        remedy="Ask its issuer for the file again; do not rely on this one.",
     )

@@ -109,8 +109,14 @@ class Predicate(BaseModel):
 
 
 class Offer(Predicate):
-    """The sender offers an artifact. Bound to its audience (`receiver`), expires, used once."""
+    """The sender offers an artifact. Bound to its audience (`receiver`), expires, used once.
 
+    Attributes:
+        own_checkpoint: the newest checkpoint of the sender's own log; the receiver logs it, so that a log that
+            shows different histories to different partners is found out.
+    """
+
+    own_checkpoint: Note
     manifest: Digest
     chunks: Digest
     purpose: Line

@@ -69,7 +69,11 @@ def make_model(into: Path, *, size: int = 48 << 20) -> Model:
     layers = 6
     length = size // layers // 4 * 4
     header = {
-        f"layer.{i}.weight": {"dtype": "F32", "shape": [length // 4], "data_offsets": [i * length, (i + 1) * length]}
+        f"layer.{i}.weight": {
+            "dtype": "F32",
+            "shape": [length // 4],
+            "data_offsets": [i * length, (i + 1) * length],
+        }
         for i in range(layers)
     }
     encoded = json.dumps(header).encode()
@@ -80,7 +84,9 @@ def make_model(into: Path, *, size: int = 48 << 20) -> Model:
             file.write(os.urandom(length))
     (into / "config.json").write_text(json.dumps({"architectures": ["Demo"], "model_type": "demo"}), encoding="utf-8")
     (into / "README.md").write_text("---\nlicense: apache-2.0\n---\n# A model made on the spot\n", encoding="utf-8")
-    return Model(into, "made-on-the-spot", "1", "made on the spot from random weights: the package index did not answer")
+    return Model(
+        into, "made-on-the-spot", "1", "made on the spot from random weights: the package index did not answer"
+    )
 
 
 def _cache() -> Path:

@@ -54,7 +54,13 @@ class IncomingTable:
                 connection.execute(insert(document).values(transfer=transfer.id, name=name, body=body))
 
     def save(
-        self, transfer: Incoming, *, state: str, step: str, detail: str = "", documents: Mapping[str, bytes] | None = None
+        self,
+        transfer: Incoming,
+        *,
+        state: str,
+        step: str,
+        detail: str = "",
+        documents: Mapping[str, bytes] | None = None,
     ) -> Incoming:
         """Write a transfer's new state and its new documents together."""
         now = self._clock().timestamp()

@@ -12,6 +12,7 @@ from sigstore_models.bundle import v1 as bundle_v1
 
 from engine.digest import parse_json
 from engine.errors import BadSignature
+from engine.signing.reasons import brief
 
 BUNDLE_MEDIA_TYPE: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
@@ -60,12 +61,3 @@ def read_bundle(data: bytes, *, limit: int) -> bundle_v1.Bundle:
         if not present:
             raise ValueError(f"it lacks {name}")
     return bundle
-
-
-def brief(error: Exception) -> str:
-    """Return the first line of an error's text in printable ASCII, at most 300 characters.
-
-    The library's messages may carry a whole bundle, and a bundle may carry terminal escapes.
-    """
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return ascii(lines[0])[1:-1][:300]

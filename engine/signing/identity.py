@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Final
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
 
 from engine.errors import InputError
+from engine.signing.reasons import brief
 
 _LIMIT: Final = 1 << 20  # bytes of identities.toml
 _ORGANIZATION: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
@@ -98,12 +99,8 @@ def load_identities(path: Path) -> dict[str, tuple[AllowedIdentity, ...]]:
         if len(data) > _LIMIT:
             raise InputError(f"{path} has {len(data)} bytes, at most {_LIMIT} make sense", remedy=remedy)
         return _FILE.validate_python(tomllib.loads(data.decode("utf-8")))
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{path}: {field}: {first['msg']}", remedy=remedy) from None
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {error}", remedy=remedy) from None
+        raise InputError(f"{path} cannot be read: {brief(error)}", remedy=remedy) from error
 
 
 def dump_identities(identities: Mapping[str, Sequence[AllowedIdentity]]) -> str:

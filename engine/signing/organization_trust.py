@@ -95,7 +95,5 @@ def root_fingerprint(trust_config: str) -> str:
     config = parse_json(trust_config.encode("utf-8"), what=what, limit=TRUST_CONFIG_LIMIT)
     root = config.get("trustedRoot") if isinstance(config, dict) else None
     if not isinstance(root, dict):
-        raise InputError(
-            f"{what} has no object 'trustedRoot'", remedy="Use the trust_config.json of the organization."
-        )
+        raise InputError(f"{what} has no object 'trustedRoot'", remedy="Use the trust_config.json of the organization.")
     return sha256(canonical(root))

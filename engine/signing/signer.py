@@ -9,16 +9,16 @@ from contextlib import contextmanager, suppress
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from requests import PreparedRequest, RequestException, Response, Session
+from requests import PreparedRequest, Response, Session
 from requests.adapters import HTTPAdapter
 from sigstore.dsse import Statement
-from sigstore.errors import Error as SigstoreError
 from sigstore.models import ClientTrustConfig
-from sigstore.oidc import ExpiredIdentity, IdentityToken
+from sigstore.oidc import IdentityToken
 from sigstore.sign import SigningContext
 
-from engine.errors import SignatureError
-from engine.signing.bundle import brief, read_bundle, refusing
+from engine.errors import LadingError, SignatureError
+from engine.signing.bundle import read_bundle, refusing
+from engine.signing.reasons import brief, printable
 from engine.signing.verification import load_trust_config
 
 _TIMEOUT: Final = 30  # seconds that a service may be silent
@@ -57,9 +57,10 @@ class Signer:
             identity = IdentityToken(token, client_id="sigstore")
             with _sessions(context), context.signer(identity) as signer:
                 bundle = signer.sign_dsse(Statement(statement)).to_json().encode("utf-8")
-        except ExpiredIdentity as error:
-            raise _failure("the token has expired") from error
-        except (SigstoreError, RequestException, ValueError, LookupError) as error:
+        except LadingError:
+            raise
+        except Exception as error:
+            # The library has no common base for what its three clients raise, or for what a strange answer causes.
             raise _failure(brief(error)) from error
         # A timestamp authority that fails is a mere warning to the library.
         with refusing("the bundle that was just signed"):
@@ -100,7 +101,7 @@ def _refuse_failure(response: Response, **_: Any) -> None:
     said = response.text[:300] or response.reason
     with suppress(ValueError, TypeError, KeyError):
         said = response.json()["message"]
-    raise _failure(f"{urlsplit(response.url).path} answered {response.status_code}: {ascii(said)[1:-1]}")
+    raise _failure(f"{urlsplit(response.url).path} answered {response.status_code}: {printable(str(said))}")
 
 
 def _is_loopback(url: str) -> bool:
@@ -113,5 +114,6 @@ def _is_loopback(url: str) -> bool:
 
 def _failure(why: str) -> SignatureError:
     return SignatureError(
-        f"nothing was signed: {why}", remedy="Sign in again for a fresh token, and see that the signing services run."
+        f"nothing was signed: {why}",
+        remedy="Sign in again for a fresh token, and see that the signing services run.",
     )

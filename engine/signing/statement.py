@@ -12,17 +12,17 @@ from typing import Final
 
 from engine.digest import JSON, canonical, is_digest, parse_json, sha256
 from engine.errors import BadSignature, InputError
+from engine.signing.reasons import brief
 
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 MODEL_SIGNATURE: Final = "https://model_signing/signature/v1.0"
 MANIFEST_REFERENCE: Final = "https://in-toto.io/attestation/reference/v0.1"
 MANIFEST_MEDIA_TYPE: Final = "application/vnd.lading.manifest.v1+json"
+_REMEDY: Final = "Ask the signer for the statement again; do not use what it covers."
 
 
-def statement(
-    subject_name: str, subject_sha256: str, predicate_type: str, predicate: Mapping[str, JSON]
-) -> bytes:
+def statement(subject_name: str, subject_sha256: str, predicate_type: str, predicate: Mapping[str, JSON]) -> bytes:
     """Return the canonical bytes of a statement about one subject.
 
     Args:
@@ -36,7 +36,7 @@ def statement(
     """
     if not is_digest(subject_sha256):
         raise InputError(
-            f"the subject {subject_name!r} has the digest {subject_sha256!r}, not 64 lower-case hexadecimal characters",
+            f"the subject {subject_name!r} has the digest {subject_sha256!r}, expected 64 lower-case hex digits",
             remedy="Name the subject by its SHA-256.",
         )
     return canonical(
@@ -60,22 +60,21 @@ def model_statement(name: str, files: Sequence[tuple[str, str]]) -> bytes:
         files: path (relative, POSIX) and SHA-256 of every file.
     """
     ordered = sorted(files, key=lambda file: PurePosixPath(file[0]))
-    resources = [{"name": path, "algorithm": "sha256", "digest": digest} for path, digest in ordered]
-    serialization = {"method": "files", "hash_type": "sha256", "allow_symlinks": False}
-    return statement(
-        name,
-        oms_digest(ordered),
-        MODEL_SIGNATURE,
-        {"serialization": serialization, "resources": resources},
-    )
+    resources: list[JSON] = [{"name": path, "algorithm": "sha256", "digest": digest} for path, digest in ordered]
+    serialization: dict[str, JSON] = {"method": "files", "hash_type": "sha256", "allow_symlinks": False}
+    predicate: dict[str, JSON] = {"serialization": serialization, "resources": resources}
+    return statement(name, oms_digest(ordered), MODEL_SIGNATURE, predicate)
 
 
-def oms_digest(ordered: Sequence[tuple[str, str]]) -> str:
-    """Return the digest OMS 1.0 names a model by: SHA-256 over the raw file digests, one after the other.
+def oms_digest(listed: Sequence[tuple[str, str]]) -> str:
+    """Return the digest OMS 1.0 names a model by: SHA-256 over the raw file digests, in the order they are listed.
 
-    It is not the root digest: sizes, paths and the executable bit do not enter it.
+    It is not the root digest: sizes, names and the executable bit do not enter it.
+
+    Args:
+        listed: path and SHA-256 of every file, in the order of the statement's resources.
     """
-    return sha256(b"".join(bytes.fromhex(digest) for _, digest in ordered))
+    return sha256(b"".join(bytes.fromhex(digest) for _, digest in listed))
 
 
 def manifest_statement(name: str, root: str, manifest_sha256: str) -> bytes:
@@ -86,20 +85,20 @@ def manifest_statement(name: str, root: str, manifest_sha256: str) -> bytes:
         root: the artifact's root digest, the subject.
         manifest_sha256: SHA-256 of the manifest's canonical bytes, the reference.
     """
-    reference = {
+    reference: dict[str, JSON] = {
         "downloadLocation": f"urn:lading:manifest:{manifest_sha256}",
         "digest": {"sha256": manifest_sha256},
         "mediaType": MANIFEST_MEDIA_TYPE,
     }
-    predicate = {"attester": {"id": "urn:lading:manifest:v1"}, "references": [reference]}
-    return statement(name, root, MANIFEST_REFERENCE, predicate)
+    attester: dict[str, JSON] = {"id": "urn:lading:manifest:v1"}
+    return statement(name, root, MANIFEST_REFERENCE, {"attester": attester, "references": [reference]})
 
 
 def parse_statement(payload: bytes, *, predicate_type: str, what: str) -> tuple[dict[str, JSON], str]:
     """Read a signed payload strictly and return the statement with its subject's SHA-256.
 
-    The payload need not be canonical (foreign signers have their own encoders), but it must have one reading:
-    no key stands twice.
+    The payload need not be canonical (foreign signers have their own encoders), but it must have one reading: no
+    key stands twice, and every value has a canonical form, so that what is cited from it can be digested.
 
     Args:
         payload: the bytes the signature covers.
@@ -110,9 +109,10 @@ def parse_statement(payload: bytes, *, predicate_type: str, what: str) -> tuple[
         BadSignature: the payload is not one statement of that type about one subject.
     """
     try:
-        parsed = parse_json(payload, what=what, limit=len(payload))
-    except InputError as error:
-        raise BadSignature(str(error), remedy=_REMEDY) from error
+        parsed = parse_json(payload, what="its payload", limit=len(payload))
+        canonical(parsed)
+    except (InputError, ValueError) as error:
+        raise BadSignature(f"{what}: {brief(error)}", remedy=_REMEDY) from error
     if not isinstance(parsed, dict):
         raise _misfit(what, "content", "a JSON object", parsed)
     if parsed.get("_type") != STATEMENT_TYPE:
@@ -122,9 +122,6 @@ def parse_statement(payload: bytes, *, predicate_type: str, what: str) -> tuple[
     if not isinstance(parsed.get("predicate"), dict):
         raise _misfit(what, "predicate", "a JSON object", parsed.get("predicate"))
     return parsed, _subject_sha256(parsed.get("subject"), what)
-
-
-_REMEDY: Final = "Ask the signer for the statement again; do not use what it covers."
 
 
 def _subject_sha256(subjects: JSON, what: str) -> str:

@@ -16,9 +16,10 @@ from sigstore.verify import Verifier
 from sigstore_models.bundle import v1 as bundle_v1
 
 from engine.errors import InputError, UntrustedIdentity
-from engine.signing.bundle import brief, read_bundle, refusing
+from engine.signing.bundle import read_bundle, refusing
 from engine.signing.certificate import read_signatory
 from engine.signing.organization_trust import OrganizationTrust, Signed, root_fingerprint
+from engine.signing.reasons import brief, printable
 from engine.signing.statement import PAYLOAD_TYPE, parse_statement
 
 
@@ -32,7 +33,7 @@ def verify_bundle(data: bytes, trust: OrganizationTrust, *, predicate_type: str,
         inner = read_bundle(data, limit=limit)
         bundle = Bundle(inner)
         signatory = read_signatory(bundle.signing_certificate)
-    what = f"{what}, signed by {signatory!s}"
+    what = f"{what}, signed by {printable(str(signatory))}"
     with refusing(f"{what}, tried against the root {fingerprint[:16]}"):
         _check_authority(bundle.signing_certificate, root)
         log = _check_log(inner, root)
@@ -101,12 +102,14 @@ def _issued(authority: Certificate, certificate: Certificate) -> bool:
 
 
 def _check_log(bundle: bundle_v1.Bundle, root: TrustedRoot) -> str:
+    """Return the base URL that names the entry's log, once log and checkpoint are what the proof says."""
     entry = bundle.verification_material.tlog_entries[0]
     proof = entry.inclusion_proof
-    if proof.checkpoint is None or proof.checkpoint.envelope.split("\n")[1:2] != [str(proof.tree_size)]:
+    note, _, signature = proof.checkpoint.envelope.rpartition("\n\u2014 ") if proof.checkpoint else ("", "", "")
+    if note.split("\n")[1:2] != [str(proof.tree_size)]:
         raise ValueError("the checkpoint is for another size of the log than the inclusion proof")
     for log in root._inner.tlogs:  # noqa: SLF001 - the library offers no other way to the name of a log
-        if log.log_id.key_id == entry.log_id.key_id:
+        if log.log_id.key_id == entry.log_id.key_id and f"/{signature.partition(' ')[0]}" in log.base_url:
             return log.base_url
     raise ValueError("that root does not list the transparency log of the entry")
 

@@ -16,8 +16,7 @@ class Inventory:
     Attributes:
         intact: digests of the blobs that were read and have the digest they are held under.
         size: their content together, in bytes.
-        findings: `blob-damaged` for each file or blob that is not what was sealed, `blob-unreadable` where the disk
-            fails.
+        findings: `blob-damaged` for what is not as it was sealed, `blob-unreadable` where the disk fails.
     """
 
     intact: frozenset[str]

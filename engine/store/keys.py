@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 
 from engine.errors import IntegrityError, StoreError
 from engine.files import write_secret
+from engine.store.disk import open_file
 
 KEY_BYTES: Final = 32
 WRAPPING_KEY: Final = "store.key"
@@ -110,19 +111,16 @@ def read_key(path: Path) -> bytes:
         StoreError: it is missing, a symbolic link, open to others than its owner, or not 32 bytes.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        with open_file(path, os.O_RDONLY) as descriptor:
+            status = os.fstat(descriptor)
+            key = os.read(descriptor, KEY_BYTES + 1)
     except OSError as error:
         raise _bad_key(path, error.strerror or str(error)) from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise _bad_key(path, "not a regular file")
-        if status.st_mode & 0o077:
-            raise StoreError(
-                f"{path} has mode {stat.S_IMODE(status.st_mode):04o}, where 0600 is needed: others have access",
-                remedy=f"Run: chmod 600 {path}. If others may have read it, treat the key as known.",
-            )
-        key = file.read(KEY_BYTES + 1)
+    if status.st_mode & 0o077:
+        raise StoreError(
+            f"{path} has mode {stat.S_IMODE(status.st_mode):04o}, where 0600 is needed: others have access",
+            remedy=f"Run: chmod 600 {path}. If others may have read it, treat the key as known.",
+        )
     if len(key) != KEY_BYTES:
         raise _bad_key(path, f"{status.st_size} bytes, where {KEY_BYTES} are expected")
     return key

@@ -64,9 +64,7 @@ def open_scope_file(data: bytes, agreement: str, keys: KeySource) -> tuple[Scope
     what = f"the scope file of {agreement}"
     fields = parse_canonical(data, what=what, limit=_LIMIT)
     if not isinstance(fields, dict) or set(fields) != _FIELDS or fields["format"] != FORMAT:
-        raise InputError(
-            f"{what} is not of the format {FORMAT}", remedy="Restore the store's folder from a backup."
-        )
+        raise InputError(f"{what} is not of the format {FORMAT}", remedy="Restore the store's folder from a backup.")
     public, wrapped = _hexadecimal(fields["public"], what), _hexadecimal(fields["private"], what)
     if fields["agreement"] != agreement:
         raise _altered(f"{what} names the agreement {fields['agreement']!r}")

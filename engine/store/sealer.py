@@ -42,7 +42,7 @@ class Sealer:
         self._names = Names(names_key, scope_public)
         self._spool = Spool(folder / scope_public.hex())
         self._chunk_buffers = Buffers(head_size(1) + sealed_size(CHUNK_LIMIT))
-        self._pack_buffers = Buffers(head_size(PACK_BLOBS) + PACK_LIMIT + PACK_BLOBS * sealed_size(0))
+        self._pack_buffers = Buffers(head_size(PACK_BLOBS) + PACK_BLOBS * sealed_size(0) + sealed_size(PACK_LIMIT))
 
     def put(self, sha256: str, data: memoryview) -> bool:
         """Seal one blob. When this returns, the blob survives a power cut.

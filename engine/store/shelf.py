@@ -62,9 +62,7 @@ class Shelf:
         """
         file = open_sealed(path, self._private)
         if path.parent == self._spool.blobs and [self._path_of(digest) for digest in file.entries] != [path]:
-            raise IntegrityError(
-                f"the sealed file {path} holds another blob than its name says", remedy=SEND_AGAIN
-            )
+            raise IntegrityError(f"the sealed file {path} holds another blob than its name says", remedy=SEND_AGAIN)
         return file
 
     @contextmanager

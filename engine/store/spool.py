@@ -1,6 +1,6 @@
 """The folder of one scope, and how a file gets its name there only after its bytes are durable.
 
-INVARIANT: write a temporary file, fsync it, rename it, fsync the folder, in this order. A crash in between leaves at
+INVARIANT: write a temporary file, sync it, rename it, sync the folder, in this order. A crash in between leaves at
 most the temporary file, which nobody reads and the next opening removes.
 """
 
@@ -48,7 +48,7 @@ class Spool:
         with disk_errors("writing", target):
             with self._begin() as (temporary, descriptor):
                 write_all(descriptor, data)
-                os.fdatasync(descriptor)
+                os.fsync(descriptor)
                 temporary.rename(target)
             sync_folder(target.parent)
 

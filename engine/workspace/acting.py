@@ -1,4 +1,4 @@
-"""Performing an operation: by the owner of the workspace if there is one, otherwise as the owner, for as long as it takes."""
+"""Performing an operation: by the workspace's owner if there is one, otherwise as the owner while it takes."""
 
 import threading
 import time
@@ -56,3 +56,16 @@ def _be_owner(layout: Layout, operation: str, params: Mapping[str, Any], who: st
     with Office(layout) as office:
         token = office.mint(who)
         return perform(office, operation, Call(token, params, progress, threading.Event()))
+
+
+def _ask_owner(
+    layout: Layout, operation: str, params: Mapping[str, Any], who: str | None, progress: Progress
+) -> tuple[bool, Any]:
+    """Have the owner do it; return False first if nobody answers at its socket."""
+    from engine.wire.owner import call_owner
+
+    try:
+        token = call_owner(layout.owner_socket, "identity.mint", None, {"who": who}, progress) if who else None
+    except OwnerBusy:
+        return False, None
+    return True, call_owner(layout.owner_socket, operation, token, params, progress)

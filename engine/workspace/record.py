@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from engine.audit.checkpoint import read_checkpoint
-from engine.audit.entry import Entry
 from engine.audit.note import NoteKey
 from engine.audit.proof import format_proof
 from engine.audit.reader import LogReader
@@ -91,7 +90,6 @@ def show_entries(home: Path, *, event_type: str | None, transfer: str | None, li
                     )
             end = start
     return {"entries": found}
-
 
 
 def _layout(home: Path) -> Layout:

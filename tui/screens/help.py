@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
-from tui.state.glyphs import Glyphs
+from tui.state.glyphs import ASCII, Glyphs
 from tui.state.help import help_lines
 from tui.widgets.pane import Pane
 
@@ -27,6 +27,7 @@ class HelpScreen(ModalScreen[None]):
             background: $surface;
             border: round $panel;
         }
+        &.-ascii > Pane { border: ascii $panel; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -34,7 +35,7 @@ class HelpScreen(ModalScreen[None]):
     ]
 
     def __init__(self, glyphs: Glyphs) -> None:
-        super().__init__()
+        super().__init__(classes="-ascii" if glyphs is ASCII else None)
         self._glyphs = glyphs
 
     def compose(self) -> ComposeResult:

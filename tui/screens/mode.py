@@ -1,18 +1,19 @@
 """What all modes share: status on top, a table, the details beside it or over it, notes and keys below."""
 
-from datetime import datetime
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.screen import Screen
-from textual.widgets import Footer
+from textual.widgets import Input
 
+from tui.state.glyphs import ASCII
 from tui.state.line import Line, Piece, Role
 from tui.state.session import Session
 from tui.state.text_filter import TextFilter
 from tui.widgets.filter_line import FilterLine
+from tui.widgets.key_line import KeyLine
 from tui.widgets.note_line import NoteLine
 from tui.widgets.pane import Pane
 from tui.widgets.status_line import StatusLine
@@ -29,23 +30,30 @@ class ModeScreen(Screen[None]):
     ModeScreen {
         Pane { display: none; }
         &.-wide Pane { display: block; width: 43%; border-left: solid $panel; }
+        &.-ascii Painted { scrollbar-size-vertical: 0; }
+        &.-wide.-ascii Pane { border-left: ascii $panel; }
         &.-narrow.-reading Pane { display: block; }
         &.-narrow.-reading Table { display: none; }
     }
     """
+    STARTS_FOLLOWING: ClassVar[bool] = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter"),
         Binding("f", "follow", "Follow"),
         Binding("space", "pause", "Pause"),
         Binding("y", "copy", "Copy"),
-        Binding("escape", "back", "Back", show=False),
+        Binding("escape", "back", "Back"),
     ]
 
     def __init__(self, session: Session) -> None:
-        super().__init__()
+        super().__init__(classes="-ascii" if session.glyphs is ASCII else None)
         self.session = session
-        self.paused = False
-        self.following = False
+        self.table = self.make_table()
+        self.pane = Pane()
+        self._status = StatusLine(session.glyphs)
+        self._note_line = NoteLine()
+        self._filter_line = FilterLine()
+        self.following = self.STARTS_FOLLOWING
         self._note: Line = ()
 
     def make_table(self) -> Table:
@@ -72,46 +80,58 @@ class ModeScreen(Screen[None]):
         """Return what a copy of the line under the cursor is, or None when there is no line."""
         raise NotImplementedError
 
-    def follow(self) -> None:
-        """Put the cursor where the news is."""
+    def news(self) -> int | None:
+        """Return the position that following keeps the cursor on."""
         raise NotImplementedError
 
     def compose(self) -> ComposeResult:
         """Arrange the widgets."""
-        yield StatusLine(self.session.glyphs)
+        yield self._status
         with Horizontal():
-            yield self.make_table()
-            yield Pane()
-        yield NoteLine()
-        yield FilterLine()
-        yield Footer(compact=True, show_command_palette=False)
+            yield self.table
+            yield self.pane
+        yield self._note_line
+        yield self._filter_line
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Give the keys to the table and show what is there."""
-        self.query_one(Table).focus()
-        self.look(self.session.clock())
+        self.table.focus()
+        self.look()
 
-    def look(self, _now: datetime) -> None:
-        """Show the newest look at the workspace; a paused table stays as it is."""
-        self.query_one(StatusLine).show(self.session.status)
-        if not self.paused:
-            self.query_one(Table).update()
-            if self.following:
-                self.follow()
-            self.show_detail()
+    def on_screen_resume(self) -> None:
+        """Show what happened while another mode was on the screen."""
+        if self.is_mounted:
+            self.look()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to go back where there is something to leave, and to follow where there is a cursor."""
+        if action == "back":
+            return self.has_class("-reading") or bool(self.filter_text())
+        if action == "follow":
+            return not self.has_class("-reading")
+        return super().check_action(action, parameters)
+
+    def look(self) -> None:
+        """Show what the session knows now."""
+        self._status.show(self.session.status)
+        self.table.update()
+        news = self.news()
+        if self.following and news is not None:
+            self.table.cursor = news
+        self.show_detail()
         self.show_note()
 
     def show_detail(self) -> None:
         """Make the details again."""
-        pane = self.query_one(Pane)
-        if pane.display and pane.size.width:
-            pane.show(self.make_detail(pane.size.width))
+        width = self.pane.room.width
+        if self.pane.display and width:
+            self.pane.show(self.make_detail(width))
 
     def show_note(self) -> None:
         """Say how much is shown, and what was done last."""
-        states = (("paused", self.paused), ("following", self.following))
-        words = [Piece(f"  {word}", Role.ATTENTION) for word, is_so in states if is_so]
-        self.query_one(NoteLine).show((Piece(" "), *self.summary(), *words, *self._note))
+        following = (Piece("  following", Role.RUNNING),) if self.following else ()
+        self._note_line.show((Piece(" "), *self.summary(), *following, *self._note))
 
     def tell(self, text: str, role: Role) -> None:
         """Say what a key did, until the next key says something else."""
@@ -119,8 +139,11 @@ class ModeScreen(Screen[None]):
         self.show_note()
 
     def on_table_moved(self) -> None:
-        """Show the details of the line the cursor came to."""
+        """Show the details of the line the cursor came to; leaving the news ends following."""
+        self.following = self.following and self.table.cursor == self.news()
+        self._note = ()
         self.show_detail()
+        self.show_note()
 
     def on_pane_resized(self) -> None:
         """Make the details again for their new width."""
@@ -129,9 +152,10 @@ class ModeScreen(Screen[None]):
     def on_table_opened(self) -> None:
         """Show the details, over the table where there is no room beside it."""
         self.add_class("-reading")
-        self.query_one(Pane).focus()
+        self.pane.focus()
+        self.refresh_bindings()
 
-    def on_filter_line_submitted(self, event: FilterLine.Submitted) -> None:
+    def on_input_submitted(self, event: Input.Submitted) -> None:
         """Use the filter that was typed, or say why it cannot be used."""
         wanted = self.narrow(event.value)
         if wanted.problem is not None:
@@ -145,19 +169,17 @@ class ModeScreen(Screen[None]):
 
     def action_filter(self) -> None:
         """Type a filter."""
-        self.query_one(FilterLine).open(self.filter_text())
+        self._filter_line.open(self.filter_text())
 
     def action_follow(self) -> None:
         """Start or stop to keep the cursor where the news is."""
         self.following = not self.following
-        if self.following:
-            self.follow()
-        self.tell("", Role.MUTED)
+        self.look()
 
     def action_pause(self) -> None:
         """Stop the table, or let it go on."""
-        self.paused = not self.paused
-        self.look(self.session.clock())
+        self.session.paused = not self.session.paused
+        self.look()
 
     def action_copy(self) -> None:
         """Copy the line under the cursor to the terminal's clipboard (OSC 52)."""
@@ -170,13 +192,15 @@ class ModeScreen(Screen[None]):
         """Leave the details; or, on the table, show everything again."""
         if self.has_class("-reading"):
             self.remove_class("-reading")
-            self.query_one(Table).focus()
+            self.table.focus()
         elif self.filter_text():
             self.narrow("")
-            self.look(self.session.clock())
+            self.look()
+        self.refresh_bindings()
 
     def _close_filter(self) -> None:
-        self.query_one(FilterLine).close()
-        self.query_one(Table).focus()
+        self._filter_line.close()
+        self.table.focus()
         self.tell("", Role.MUTED)
-        self.look(self.session.clock())
+        self.look()
+        self.refresh_bindings()

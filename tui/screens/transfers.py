@@ -4,7 +4,6 @@ import json
 import sqlite3
 from typing import ClassVar
 
-
 from engine.workspace.views import Transfer
 from tui.screens.mode import ModeScreen
 from tui.state.line import BLANK, Line
@@ -29,9 +28,7 @@ class TransfersScreen(ModeScreen):
         if transfer is None:
             return [BLANK]
         board = self.session.board
-        return detail(
-            transfer, self._held(transfer), board.pace(transfer), board.now, width=width, glyphs=board.glyphs
-        )
+        return detail(transfer, self._held(transfer), board.pace(transfer), board.now, width=width, glyphs=board.glyphs)
 
     def summary(self) -> Line:
         """Return how many transfers there are."""
@@ -53,14 +50,13 @@ class TransfersScreen(ModeScreen):
         values = {name: getattr(transfer, name) for name in transfer.__slots__}
         return json.dumps(values, default=str, ensure_ascii=False)
 
-    def follow(self) -> None:
-        """Go to the transfer that changed last."""
+    def news(self) -> int | None:
+        """Return the position of the transfer that changed last."""
         shown = self.session.board.shown
-        if shown:
-            self.query_one(Table).cursor = max(range(len(shown)), key=lambda at: shown[at].updated)
+        return max(range(len(shown)), key=lambda at: shown[at].updated, default=None)
 
     def _current(self) -> Transfer | None:
-        shown, at = self.session.board.shown, self.query_one(Table).cursor
+        shown, at = self.session.board.shown, self.table.cursor
         return shown[at] if at < len(shown) else None
 
     def _held(self, transfer: Transfer) -> tuple[bool, ...]:

@@ -15,8 +15,8 @@ from tui.state.text_filter import EVERYTHING, TextFilter, parse_filter
 
 KEYS: Final = ("state", "partner", "name", "version", "purpose", "actor", "agreement", "artifact", "id")
 
-STATE_CELLS, RATE_CELLS, LEFT_CELLS, PERCENT_CELLS = 13, 11, 5, 4
-FIXED_CELLS = 1 + STATE_CELLS + 1 + 2 + 1 + 1  # cursor, state, gap, direction, gaps between the wide columns
+STATE_CELLS, AGE_CELLS, RATE_CELLS, LEFT_CELLS = 13, 8, 10, 5
+FIXED_CELLS = STATE_CELLS + 1 + 2 + 1 + 1  # state, gap, direction, and a gap after each of the two wide columns
 
 
 class Board:
@@ -74,8 +74,8 @@ class Board:
 
     def heading(self, width: int) -> Line:
         """Return the names of the columns."""
-        name, partner = _wide_columns(width)
-        left = f" {'STATE':<{STATE_CELLS}}    {fit('ARTIFACT', name)} {fit('PARTNER', partner)} "
+        name, partner = _wide_columns(width - 1)
+        left = f" {fit('STATE', STATE_CELLS)}   {fit('ARTIFACT', name)} {fit('PARTNER', partner)} "
         return (Piece(fit(left + "PROGRESS", width), Role.STRONG),)
 
     def line(self, position: int, width: int) -> Line:
@@ -84,7 +84,7 @@ class Board:
         name, partner = _wide_columns(width)
         state = mark(transfer.state, self.glyphs)
         sign = self.glyphs.sent if transfer.direction is Direction.OUT else self.glyphs.received
-        rest = max(0, width - FIXED_CELLS - name - partner - 1)
+        rest = max(0, width - FIXED_CELLS - name - partner)
         return (
             Piece(fit(state.text, STATE_CELLS + 1), state.role),
             Piece(f"{sign} ", Role.MUTED),
@@ -101,8 +101,8 @@ class Board:
         left = pace.seconds_left(transfer.bytes_total - transfer.bytes_done)
         figures = (
             f" {measures.percent(transfer.bytes_done, transfer.bytes_total)}"
-            f" {measures.rate(speed) if speed is not None else self.glyphs.unchecked:>{RATE_CELLS}}"
-            f" {measures.duration(left) if left is not None else self.glyphs.unchecked:>{LEFT_CELLS}} "
+            f" {measures.rate(speed) if speed else '':>{RATE_CELLS}}"
+            f" {measures.duration(left) if left else '':>{LEFT_CELLS}}"
         )
         cells = max(0, width - len(figures))
         return (
@@ -112,9 +112,9 @@ class Board:
 
     def _outcome(self, transfer: Transfer) -> str:
         ago = measures.age(transfer.updated, self.now)
-        if transfer.detail:
-            return f"{ago}  {transfer.detail}"
-        return f"{ago}  {measures.size(transfer.bytes_done)} of {measures.size(transfer.bytes_total)}"
+        done = transfer.state == "completed"
+        what = transfer.detail or f"{measures.size(transfer.bytes_done)} of {measures.size(transfer.bytes_total)}"
+        return f"{ago:>{AGE_CELLS}}  {measures.size(transfer.bytes_total) if done else what}"
 
     def _apply(self) -> None:
         self.shown = tuple(transfer for transfer in self._all if self.filter.holds(fields(transfer)))
@@ -133,4 +133,4 @@ def _urgency(transfer: Transfer) -> tuple[int, float, str]:
 def _wide_columns(width: int) -> tuple[int, int]:
     """Share what the fixed columns leave: artifact and partner take a little over half of it."""
     free = max(0, width - FIXED_CELLS)
-    return min(36, free * 31 // 100), min(30, free * 25 // 100)
+    return min(36, free * 28 // 100), min(30, free * 25 // 100)

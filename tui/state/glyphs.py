@@ -25,7 +25,6 @@ class Glyphs:
         up: a service that runs.
         down: a service that does not.
         ellipsis: text was cut here.
-        rule: a thin horizontal line.
     """
 
     good: str
@@ -44,7 +43,6 @@ class Glyphs:
     up: str
     down: str
     ellipsis: str
-    rule: str
 
 
 UNICODE = Glyphs(
@@ -59,12 +57,11 @@ UNICODE = Glyphs(
     sent="→",
     received="←",
     held="■",
-    partial="◧",
-    missing="□",
+    partial="□",
+    missing="·",
     up="●",
     down="○",
     ellipsis="…",
-    rule="─",
 )
 
 ASCII = Glyphs(
@@ -84,7 +81,6 @@ ASCII = Glyphs(
     up="*",
     down="o",
     ellipsis="~",
-    rule="-",
 )
 
 

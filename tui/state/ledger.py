@@ -1,4 +1,4 @@
-"""The audit log on the screen: random access by position, a page at a time, and the proof of each row that was seen.
+"""The audit log on the screen: access by position, a page at a time, and the proof of each row that was seen.
 
 Without a filter, a position is a leaf index. With one, an array of indexes stands between (8 bytes a row), which a
 worker fills while the log is scanned. Rows are kept for at most 64 pages, so a log of any size costs the same.
@@ -11,7 +11,9 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from engine.workspace.views import Checked, LogRow, LogView, Proof
+from engine.workspace.log_view import CheckedRow, LogRow, LogView, Proof
+from tui.state.glyphs import Glyphs
+from tui.state.line import Line, Piece, Role, clean
 from tui.state.text_filter import EVERYTHING, TextFilter, parse_filter
 
 KEYS: Final = ("index", "time", "type", "actor", "decision", "partner", "transfer", "artifact", "agreement", "id")
@@ -31,7 +33,7 @@ class Ledger:
         self.scanned = 0
         self._found: array[int] | None = None
         self._pages: OrderedDict[int, list[LogRow]] = OrderedDict()
-        self._checked: OrderedDict[int, tuple[Checked, object]] = OrderedDict()
+        self._checked: OrderedDict[int, tuple[CheckedRow, object]] = OrderedDict()
 
     def __len__(self) -> int:
         """Return how many rows the filter lets through."""
@@ -44,6 +46,8 @@ class Ledger:
             return False
         self.version, self.size = version, self._log.size()
         self._pages.clear()
+        if self.size < self.scanned:  # another, shorter log took its place
+            self.narrow(self.filter.text)
         return True
 
     def row(self, position: int) -> LogRow | None:
@@ -51,9 +55,7 @@ class Ledger:
         index = position if self._found is None else self._found[position]
         page = self._page(index // PAGE_ROWS)
         offset = index % PAGE_ROWS
-        if offset < len(page) and page[offset].index == index:
-            return page[offset]
-        return next((row for row in page if row.index == index), None)
+        return page[offset] if offset < len(page) else None
 
     def narrow(self, text: str) -> TextFilter:
         """Start to show only what matches `text`; a filter with a problem changes nothing."""
@@ -69,12 +71,12 @@ class Ledger:
         return range(self.scanned, self.size) if self._found is not None else range(0)
 
     def add_found(self, wanted: TextFilter, indexes: Sequence[int], scanned: int) -> None:
-        """Take what a scan for `wanted` found up to index `scanned`; too late for another filter, it is dropped."""
+        """Take what a scan for `wanted` found before index `scanned`, unless the filter is another one by now."""
         if self._found is not None and wanted == self.filter and scanned > self.scanned:
             self._found.extend(indexes)
             self.scanned = scanned
 
-    def proof(self, row: LogRow) -> Checked | None:
+    def proof(self, row: LogRow) -> CheckedRow | None:
         """Return what the last check of exactly this row said, or None while nobody checked it."""
         checked = self._checked.get(row.index)
         return checked[0] if checked and checked[0].row == row else None
@@ -84,7 +86,7 @@ class Ledger:
         rows = [row for position in positions if position < len(self) and (row := self.row(position))]
         return [row for row in rows if self._stale(row)]
 
-    def add_checked(self, checked: Iterable[Checked], version: object) -> None:
+    def add_checked(self, checked: Iterable[CheckedRow], version: object) -> None:
         """Remember the outcome of checks made when the log was at `version`."""
         for one in checked:
             self._checked[one.row.index] = (one, version)
@@ -103,6 +105,26 @@ class Ledger:
         """The indexes of the rows known to be broken, in order."""
         return tuple(sorted(i for i, (one, _) in self._checked.items() if one.proof is Proof.BROKEN))
 
+    def summary(self, positions: Iterable[int], glyphs: Glyphs) -> Line:
+        """Say how many rows there are, and how many of those at `positions` are proved, broken or not checked."""
+        rows = [self.row(position) for position in positions]
+        checked = [self.proof(row) for row in rows if row]
+        proofs = [one.proof if one else Proof.UNCHECKED for one in checked]
+        pieces = [Piece(f"{len(self):,} rows", Role.STRONG)]
+        if self.filter.terms:
+            done = 100 * self.scanned // self.size if self.size else 100
+            pieces.append(Piece(f" of {self.size:,} by /{clean(self.filter.text)}", Role.RUNNING))
+            pieces += [Piece(f"  {done}% searched", Role.ATTENTION)] if done < 100 else []  # noqa: PLR2004
+        signs = (
+            (glyphs.bad, Proof.BROKEN, Role.BAD),
+            (glyphs.good, Proof.PROVED, Role.GOOD),
+            (glyphs.unchecked, Proof.UNCHECKED, Role.MUTED),
+        )
+        for sign, proof, role in signs:
+            if count := proofs.count(proof):
+                pieces.append(Piece(f"  {sign} {count} {proof}", role))
+        return tuple(pieces)
+
     def _stale(self, row: LogRow) -> bool:
         checked = self._checked.get(row.index)
         return checked is None or checked[0].row != row or checked[1] != self.version
@@ -119,5 +141,5 @@ class Ledger:
 
 
 def fields(row: LogRow) -> dict[str, str]:
-    """Return what a filter can see of a row."""
-    return {key: str(getattr(row, key) or "") for key in KEYS}
+    """Return what a filter can see of a row; the actor is the name, or the pseudonym where the name is gone."""
+    return {key: str(getattr(row, key) or "") for key in KEYS} | {"actor": row.name or row.actor}

@@ -54,13 +54,14 @@ def fit(text: str, width: int, *, ellipsis: str = "…") -> str:
     taken = cells(text)
     if taken <= width:
         return text + " " * (width - taken)
-    room = max(0, width - cells(ellipsis))
+    sign = ellipsis if cells(ellipsis) <= width else ""
+    room = width - cells(sign)
     kept, used = "", 0
     for character in text:
         if used + _cell(character) > room:
             break
         kept, used = kept + character, used + _cell(character)
-    return (kept + ellipsis)[:width] + " " * (room - used)
+    return kept + sign + " " * (room - used)
 
 
 def wrap(text: str, width: int) -> list[str]:
@@ -74,6 +75,6 @@ def length(line: Line) -> int:
 
 
 def _cell(character: str) -> int:
-    if unicodedata.combining(character):
+    if unicodedata.category(character) in {"Mn", "Me"}:
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -33,10 +33,19 @@ def duration(seconds: float) -> str:
     return f"{whole // DAY}d"
 
 
+def coarse(seconds: float) -> str:
+    """Write a time passed in one unit: `4s`, `33m`, `12h`, `5d`."""
+    whole = max(0, int(seconds))
+    for unit, length in (("d", DAY), ("h", HOUR), ("m", MINUTE)):
+        if whole >= length:
+            return f"{whole // length}{unit}"
+    return f"{whole}s"
+
+
 def age(moment: datetime, now: datetime) -> str:
     """Write how long ago something was: `3s ago`, or `in 5s` when the clock says it is still to come."""
     seconds = (now - moment).total_seconds()
-    return f"{duration(seconds)} ago" if seconds > -1 else f"in {duration(-seconds)}"
+    return f"{coarse(seconds)} ago" if seconds > -1 else f"in {coarse(-seconds)}"
 
 
 def day_and_time(moment: datetime) -> str:

@@ -7,7 +7,8 @@ from typing import Final
 
 from engine.errors import LadingError
 from engine.events import Clock
-from engine.workspace.views import Checkpoint, Transfer, WorkspaceView
+from engine.workspace.log_view import CheckpointView
+from engine.workspace.views import Transfer, WorkspaceView
 from tui.state.board import Board
 from tui.state.glyphs import Glyphs, glyphs_for
 from tui.state.ledger import Ledger
@@ -25,6 +26,7 @@ class Session:
         board: the transfers.
         ledger: the audit log.
         checkpoint: the newest checkpoint, or None while there is no log.
+        paused: True while transfers and log stay as they were seen last.
     """
 
     def __init__(self, view: WorkspaceView, clock: Clock, environ: Mapping[str, str]) -> None:
@@ -33,15 +35,16 @@ class Session:
         self.glyphs: Glyphs = glyphs_for(environ)
         self.board = Board(self.glyphs)
         self.ledger = Ledger(view.log)
-        self.checkpoint: Checkpoint | None = None
+        self.checkpoint: CheckpointView | None = None
+        self.paused = False
         self._problems: dict[str, str] = {}
         self._standing = view.standing()
         self._looks = 0
         self._transfers: tuple[Transfer, ...] = ()
         self._seen: object = None
 
-    def look(self) -> datetime:
-        """Take a new look at everything, and return the moment of it.
+    def look(self) -> None:
+        """Take a new look at everything.
 
         What cannot be read becomes a problem on the status line; the rest goes on.
         """
@@ -49,9 +52,9 @@ class Session:
         if self._looks % LOOKS_PER_SECOND == 0:
             self._standing = self.view.standing()
         self._looks += 1
-        self._look_at_transfers(now)
-        self._look_at_log()
-        return now
+        if not self.paused:
+            self._look_at_transfers(now)
+            self._look_at_log()
 
     @property
     def status(self) -> Status:
@@ -61,6 +64,7 @@ class Session:
             checkpoint=self.checkpoint,
             broken=self.ledger.broken,
             problems=tuple(self._problems.values()),
+            paused=self.paused,
             now=self.clock(),
         )
 
@@ -74,7 +78,7 @@ class Session:
             if version != self._seen:
                 self._transfers, self._seen = self.view.transfers.read(), version
             self.board.update(self._transfers, now)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             self._problems["transfers"] = f"transfers cannot be read: {error}"
         else:
             self._problems.pop("transfers", None)
@@ -83,7 +87,7 @@ class Session:
         try:
             if self.ledger.poll():
                 self.checkpoint = self.view.log.checkpoint()
-        except (sqlite3.Error, LadingError) as error:
+        except (OSError, LadingError) as error:
             self._problems["log"] = f"the log cannot be read: {error}"
         else:
             self._problems.pop("log", None)

@@ -18,11 +18,12 @@ class Face:
 
 
 FACES = {
+    "preparing": Face("running", "preparing", Role.RUNNING),
     "offered": Face("running", "offered", Role.RUNNING),
     "sending": Face("running", "sending", Role.RUNNING),
     "committing": Face("running", "committing", Role.RUNNING),
     "validating": Face("running", "validating", Role.RUNNING),
-    "awaiting-approval": Face("attention", "approval?", Role.ATTENTION),
+    "awaiting-approval": Face("attention", "to approve", Role.ATTENTION),
     "interrupted": Face("attention", "interrupted", Role.ATTENTION),
     "completed": Face("good", "completed", Role.GOOD),
     "failed": Face("bad", "FAILED", Role.BAD),
@@ -30,7 +31,7 @@ FACES = {
     "quarantined": Face("bad", "QUARANTINED", Role.BAD),
 }
 UNKNOWN = Face("attention", "unknown", Role.ATTENTION)
-MOVING = frozenset({"offered", "sending", "committing", "validating"})
+MOVING = frozenset({"preparing", "offered", "sending", "committing", "validating"})
 WAITING = frozenset({"awaiting-approval", "interrupted"})
 
 
@@ -47,11 +48,19 @@ def mark(state: str, glyphs: Glyphs) -> Piece:
 
 def pipeline(state: str, step: str, glyphs: Glyphs) -> list[Piece]:
     """Return one piece per step: done, the present one in its state's colour, and what was not reached."""
-    if state == "completed":
-        return [Piece(f"{glyphs.good} {name}", Role.GOOD) for name in STEPS]
-    at = STEPS.index(step) if step in STEPS else -1
-    here = face(state)
+    at, here = _place(state, step), face(state)
     pieces = [Piece(f"{glyphs.good} {name}", Role.GOOD) for name in STEPS[: max(0, at)]]
-    if at >= 0:
+    if 0 <= at < len(STEPS):
         pieces.append(Piece(f"{getattr(glyphs, here.glyph)} {STEPS[at]}", here.role))
+    elif state == "quarantined" and at == len(STEPS):
+        pieces[STEPS.index("verdict")] = Piece(f"{glyphs.bad} verdict", Role.BAD)
     return pieces + [Piece(f"{glyphs.unchecked} {name}", Role.MUTED) for name in STEPS[at + 1 :]]
+
+
+def _place(state: str, step: str) -> int:
+    """Return the index of the present step, the number of steps when all are done, -1 when nobody knows."""
+    if state == "completed" or step == "done":
+        return len(STEPS)
+    if state == "awaiting-approval":
+        return STEPS.index("approve")
+    return STEPS.index(step) if step in STEPS else -1

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.workspace.views import Checkpoint, Standing
+from engine.workspace.log_view import CheckpointView
+from engine.workspace.views import Standing
 from tui.state import measures
 from tui.state.glyphs import Glyphs
 from tui.state.line import Line, Piece, Role, clean, length
@@ -21,13 +22,15 @@ class Status:
         checkpoint: the newest checkpoint, or None while there is no log.
         broken: indexes of log rows that were checked and do not hold.
         problems: databases and files that cannot be read.
+        paused: True while nobody looks at the databases.
         now: the moment it is shown at.
     """
 
     standing: Standing
-    checkpoint: Checkpoint | None
+    checkpoint: CheckpointView | None
     broken: Sequence[int]
     problems: Sequence[str]
+    paused: bool
     now: datetime
 
 
@@ -49,25 +52,29 @@ def _alarms(status: Status, glyphs: Glyphs) -> list[Piece]:
         word = "proof" if len(status.broken) == 1 else "proofs"
         alarms.append(Piece(f"{glyphs.bad} {len(status.broken)} {word} BROKEN", Role.BAD))
     alarms += [Piece(f"{glyphs.bad} {problem}", Role.BAD) for problem in status.problems]
+    if status.paused:
+        alarms.append(Piece(f"{glyphs.attention} paused", Role.ATTENTION))
     return alarms
 
 
 def _facts(status: Status, glyphs: Glyphs) -> list[Piece]:
     standing = status.standing
-    up = standing.owner is not None
-    facts = [
-        Piece(standing.organization, Role.STRONG),
-        Piece(f"{glyphs.up} owner up", Role.GOOD) if up else Piece(f"{glyphs.down} owner down", Role.MUTED),
-    ]
+    owner = {
+        True: Piece(f"{glyphs.up} owner up", Role.GOOD),
+        False: Piece(f"{glyphs.down} owner down", Role.MUTED),
+        None: Piece(f"{glyphs.unchecked} owner unknown", Role.MUTED),
+    }
+    facts = [Piece(standing.organization, Role.STRONG), owner[standing.owner_up]]
     if standing.advisory:
         facts.append(Piece(f"{glyphs.attention} advisory", Role.ATTENTION))
-    return facts + _log(status.checkpoint, status.now, glyphs)
+    return facts + _log(status.checkpoint, status.now)
 
 
-def _log(checkpoint: Checkpoint | None, now: datetime, glyphs: Glyphs) -> list[Piece]:
+def _log(checkpoint: CheckpointView | None, now: datetime) -> list[Piece]:
     if checkpoint is None:
         return [Piece("no log yet", Role.MUTED)]
     age = f", {measures.age(checkpoint.time, now)}" if checkpoint.time else ""
     count = len(checkpoint.cosigned_by)
-    cosigned = Piece(f"{count} cosigned", Role.PLAIN if count else Role.MUTED)
+    lag = f" at {checkpoint.cosigned_size:,}" if count and checkpoint.cosigned_size < checkpoint.size else ""
+    cosigned = Piece(f"{count} cosigned{lag}", Role.PLAIN if count else Role.MUTED)
     return [Piece(f"checkpoint {checkpoint.size:,}{age}", Role.PLAIN), cosigned] if not checkpoint.problem else []

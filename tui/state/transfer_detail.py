@@ -41,11 +41,10 @@ def detail(
         BLANK,
         *_progress(transfer, pace, width, glyphs),
         BLANK,
-        *_facts(transfer, now, width, glyphs),
     ]
     if held:
-        lines += [BLANK, *_chunks(held, width, glyphs)]
-    return lines
+        lines += [*_chunks(held, width, glyphs), BLANK]
+    return lines + _facts(transfer, now, width, glyphs)
 
 
 def _flow(pieces: Sequence[Piece], width: int) -> list[Line]:
@@ -67,7 +66,7 @@ def _progress(transfer: Transfer, pace: Pace, width: int, glyphs: Glyphs) -> lis
     )
     speed = pace.bytes_per_second if transfer.state in MOVING else None
     left = pace.seconds_left(transfer.bytes_total - transfer.bytes_done)
-    moving = f"   {measures.rate(speed)}" if speed is not None else ""
+    moving = f"   {measures.rate(speed)}" if speed else ""
     moving += f", {measures.duration(left)} left" if moving and left is not None else ""
     return [(*drawn, Piece(share)), (Piece(counts, Role.MUTED), Piece(moving))]
 

@@ -23,4 +23,4 @@ class NoteLine(Painted, can_focus=False):
 
     def render_line(self, y: int) -> Strip:
         """Paint the line."""
-        return self.paint(self._line if y == 0 else BLANK, self.size.width, self.ground("heading"))
+        return self.paint(self._line if y == 0 else BLANK, self.room.width, self.ground("heading"))

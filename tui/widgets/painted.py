@@ -33,11 +33,13 @@ class Painted(ScrollView):
         & > .role--running { color: $primary; }
         & > .role--heading { background: $surface; color: $muted; }
         & > .role--cursor { background: $panel; }
+        &:nocolor > .role--bad { color: $text; text-style: bold; }
+        &:nocolor > .role--attention { color: $text; text-style: bold; }
     }
     """
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
-        super().__init__(id=id)
+    def __init__(self) -> None:
+        super().__init__()
         self._styles: Mapping[str, Style] | None = None
 
     def notify_style_update(self) -> None:
@@ -54,14 +56,16 @@ class Painted(ScrollView):
         segments = [Segment(piece.text, self._style(piece.role) + ground) for piece in line]
         return Strip(segments).crop_extend(0, width, self._style("plain") + ground)
 
+    @property
+    def room(self) -> Size:
+        """The cells that lines can be painted on: without padding, without scrollbar."""
+        return self.scrollable_content_region.size
+
     def lay_out(self, lines: int) -> None:
-        """Say how many lines there are, and paint again."""
-        self.virtual_size = Size(self.size.width, lines)
-        self.refresh()
+        """Say how many lines there are; another number paints everything again."""
+        self.virtual_size = Size(self.room.width, lines)
 
     def _style(self, name: str) -> Style:
         if self._styles is None:
-            self._styles = {
-                key: self.get_component_rich_style(f"role--{key}") for key in (*Role, "cursor", "heading")
-            }
+            self._styles = {key: self.get_component_rich_style(f"role--{key}") for key in (*Role, "cursor", "heading")}
         return self._styles[name]

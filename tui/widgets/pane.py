@@ -28,20 +28,22 @@ class Pane(Painted, can_focus=True):
     class Resized(Message):
         """The pane has another width now: its lines have to be made again."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
-        super().__init__(id=id)
+    def __init__(self) -> None:
+        super().__init__()
         self._lines: Sequence[Line] = ()
 
     def show(self, lines: Sequence[Line]) -> None:
         """Show these lines instead."""
-        self._lines = lines
-        self.lay_out(len(lines))
+        if lines != self._lines:
+            self._lines = lines
+            self.lay_out(len(lines))
+            self.refresh()
 
     def render_line(self, y: int) -> Strip:
         """Paint one visible line."""
         at = self.scroll_offset.y + y
         line = self._lines[at] if at < len(self._lines) else BLANK
-        return self.paint(line, self.size.width, self.ground("plain"))
+        return self.paint(line, self.room.width, self.ground("plain"))
 
     def on_resize(self, _: Resize) -> None:
         """Ask for lines of the new width."""

@@ -3,6 +3,7 @@
 from textual.strip import Strip
 
 from tui.state.glyphs import Glyphs
+from tui.state.line import BLANK, Line
 from tui.state.status import Status, status_line
 from tui.widgets.painted import Painted
 
@@ -19,12 +20,13 @@ class StatusLine(Painted, can_focus=False):
 
     def show(self, status: Status) -> None:
         """Show another status."""
-        if status != self._status:
-            self._status = status
+        before, self._status = self._line(), status
+        if self._line() != before:
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
         """Paint the line."""
-        width = self.size.width
-        line = status_line(self._status, width, self._glyphs) if self._status and y == 0 else ()
-        return self.paint(line, width, self.ground("heading"))
+        return self.paint(self._line() if y == 0 else BLANK, self.room.width, self.ground("heading"))
+
+    def _line(self) -> Line:
+        return status_line(self._status, self.room.width, self._glyphs) if self._status else BLANK

@@ -25,7 +25,7 @@ class Table(Painted, can_focus=True):
         Binding("ctrl+u,pageup", "page(-1)", "Page up", show=False),
         Binding("g,home", "top", "First", show=False),
         Binding("G,end", "bottom", "Last", show=False),
-        Binding("enter", "open", "Details"),
+        Binding("enter", "open", "Details", show=False),
     ]
 
     cursor: reactive[int] = reactive(0, repaint=False)
@@ -36,10 +36,14 @@ class Table(Painted, can_focus=True):
     class Opened(Message):
         """Somebody wants to see everything about the line under the cursor."""
 
-    def __init__(self, glyphs: Glyphs, *, empty: str, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
+    class Scrolled(Message):
+        """Other lines came into view."""
+
+    def __init__(self, glyphs: Glyphs, *, empty: str) -> None:
+        super().__init__()
         self.glyphs = glyphs
         self._empty = empty
+        self._shown: dict[int, Line] = {}
 
     def count(self) -> int:
         """Return how many lines there are."""
@@ -54,19 +58,24 @@ class Table(Painted, can_focus=True):
         raise NotImplementedError
 
     @property
-    def visible(self) -> range:
+    def in_view(self) -> range:
         """The positions that stand on the screen now."""
         top = self.scroll_offset.y
-        return range(top, max(top, min(self.count(), top + self.size.height - 1)))
+        return range(top, max(top, min(self.count(), top + self.room.height - 1)))
 
     def update(self) -> None:
-        """Paint what changed below: more lines, fewer, or others."""
+        """Paint the lines that read differently now, and no others."""
         self.cursor = self.validate_cursor(self.cursor)
         self.lay_out(self.count() + 1)
+        shown = {position: self.line(position, self.room.width - 1) for position in self.in_view}
+        for position in shown.keys() | self._shown.keys():
+            if shown.get(position) != self._shown.get(position):
+                self._refresh_line(position)
+        self._shown = shown
 
     def render_line(self, y: int) -> Strip:
         """Paint the heading or one visible line."""
-        width = self.size.width
+        width = self.room.width
         if y == 0:
             return self.paint(self.heading(width), width, self.ground("heading"))
         position = self.scroll_offset.y + y - 1
@@ -84,17 +93,21 @@ class Table(Painted, can_focus=True):
 
     def watch_cursor(self, before: int, after: int) -> None:
         """Bring the cursor's line into view, and paint the two lines that changed."""
-        self._reveal()
-        for position in (before, after):
-            y = position - self.scroll_offset.y + 1
-            if 0 < y < self.size.height:
-                self.refresh(Region(0, y, self.size.width, 1))
+        self.reveal()
+        self._refresh_line(before)
+        self._refresh_line(after)
         self.post_message(self.Moved())
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Tell the screen that it looks at other lines now."""
+        super().watch_scroll_y(old_value, new_value)
+        self.post_message(self.Scrolled())
 
     def on_resize(self, _: Resize) -> None:
         """Keep the cursor in view when the terminal changes its size."""
         self.update()
-        self._reveal()
+        self.reveal()
+        self.post_message(self.Scrolled())
 
     def on_click(self, event: Click) -> None:
         """Put the cursor where the mouse is."""
@@ -107,7 +120,7 @@ class Table(Painted, can_focus=True):
 
     def action_page(self, pages: int) -> None:
         """Move the cursor by half a screen."""
-        self.cursor += pages * max(1, (self.size.height - 1) // 2)
+        self.cursor += pages * max(1, (self.room.height - 1) // 2)
 
     def action_top(self) -> None:
         """Move to the first line."""
@@ -122,8 +135,14 @@ class Table(Painted, can_focus=True):
         if self.count():
             self.post_message(self.Opened())
 
-    def _reveal(self) -> None:
-        rows, top = max(1, self.size.height - 1), self.scroll_offset.y
+    def reveal(self) -> None:
+        """Scroll as little as brings the cursor into view."""
+        rows, top = max(1, self.room.height - 1), self.scroll_offset.y
         target = min(max(top, self.cursor - rows + 1), self.cursor)
         if target != top:
             self.scroll_to(y=target, animate=False, immediate=True)
+
+    def _refresh_line(self, position: int) -> None:
+        y = position - self.scroll_offset.y + 1
+        if 0 < y < self.room.height:
+            self.refresh(Region(0, y, self.room.width, 1))

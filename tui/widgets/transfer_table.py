@@ -28,7 +28,8 @@ class TransferTable(Table):
     def update(self) -> None:
         """Paint the new look, with the cursor on the transfer it was on."""
         at = self._board.position(self._held) if self._held is not None else None
-        self.set_reactive(Table.cursor, self.cursor if at is None else at)
+        if at is not None:
+            self.cursor = at
         super().update()
         self._hold()
 

@@ -46,9 +46,7 @@ class CertificateService:
         chain = [one.public_bytes(Encoding.PEM).decode("ascii") for one in (certificate, *self._authority.chain)]
         return {"signedCertificateEmbeddedSct": {"chain": {"certificates": chain}}}
 
-    def issue(
-        self, public_key: ec.EllipticCurvePublicKey, signatory: Signatory, now: datetime
-    ) -> x509.Certificate:
+    def issue(self, public_key: ec.EllipticCurvePublicKey, signatory: Signatory, now: datetime) -> x509.Certificate:
         """Return a certificate for ten minutes from `now`, floored to the second so that it is valid at once."""
         start = now.replace(microsecond=0)
         issuer = self._authority.chain[0]
@@ -60,7 +58,10 @@ class CertificateService:
             .add_extension(key_usage(digital_signature=True), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._authority.key.public_key()), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._authority.key.public_key()),
+                critical=False,
+            )
             .add_extension(x509.SubjectAlternativeName([_general_name(signatory.identity)]), critical=True)
             .add_extension(_extension(ISSUER_V1, signatory.issuer.encode("utf-8")), critical=False)
             .add_extension(_extension(ISSUER, asn1.encode_der(signatory.issuer)), critical=False)

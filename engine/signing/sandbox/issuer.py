@@ -51,9 +51,7 @@ class Issuer:
                 remedy=f"Use an address such as ada@{self._organization} or spiffe://{self._organization}/gateway.",
             )
         if not 0 < ttl_seconds <= _LONGEST:
-            raise InputError(
-                f"a token cannot live {ttl_seconds} seconds", remedy=f"Ask for 1 to {_LONGEST} seconds."
-            )
+            raise InputError(f"a token cannot live {ttl_seconds} seconds", remedy=f"Ask for 1 to {_LONGEST} seconds.")
         issued = int(now.timestamp())
         claims: dict[str, object] = {
             "iss": self.url,

@@ -166,5 +166,5 @@ def _read(path: Path) -> tuple[ec.EllipticCurvePrivateKey, list[x509.Certificate
 def _broken(path: Path, found: str) -> WorkspaceError:
     return WorkspaceError(
         f"the key file {path} holds {found}",
-        remedy="Restore it from a backup. Without it, a new sandbox must be made and every partner must trust it anew.",
+        remedy="Restore it from a backup; otherwise every partner must trust a new sandbox.",
     )

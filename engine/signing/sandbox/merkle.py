@@ -1,4 +1,4 @@
-"""A Merkle tree in memory, as the sandbox's log needs it: append, root, inclusion proof of the newest leaf.
+"""A Merkle tree in memory, as the sandbox's log needs it: append, root, inclusion proof.
 
 Specification: RFC 6962 section 2.1 (unchanged in RFC 9162).
 """
@@ -33,6 +33,14 @@ class Tree:
     def root(self) -> bytes:
         """Return the hash of the whole tree (section 2.1)."""
         return self._subtree(0, len(self)) if len(self) else hashlib.sha256(b"").digest()
+
+    def root_with(self, leaf: bytes) -> bytes:
+        """Return the hash the whole tree would have with one more leaf, without adding it."""
+        node = leaf_hash(leaf)
+        for level, nodes in enumerate(self._levels):
+            if len(self) >> level & 1:
+                node = node_hash(nodes[-1], node)
+        return node
 
     def inclusion_proof(self, index: int) -> list[bytes]:
         """Return the hashes beside the way from leaf `index` up to the root, lowest first (section 2.1.1)."""

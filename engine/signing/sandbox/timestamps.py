@@ -52,9 +52,7 @@ class TimestampService:
         token = rfc3161.ContentInfo(content_type=rfc3161.SIGNED_DATA, content=signed_data)
         return asn1.encode_der(rfc3161.TimeStampResp(status=rfc3161.PKIStatusInfo(status=0), token=token))
 
-    def _sign(
-        self, content: bytes, sha256: rfc3161.AlgorithmIdentifier, now: datetime
-    ) -> rfc3161.SignerInfo:
+    def _sign(self, content: bytes, sha256: rfc3161.AlgorithmIdentifier, now: datetime) -> rfc3161.SignerInfo:
         certificate = self._authority.chain[0]
         fingerprint = hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest()
         attributes = asn1.SetOf(
@@ -95,7 +93,10 @@ def _read(request: bytes) -> rfc3161.TimeStampReq:
     except ValueError as error:
         raise InputError(f"the timestamp request cannot be read: {error}", remedy=remedy) from error
     imprint = wanted.message_imprint
-    if imprint.hash_algorithm.algorithm != rfc3161.SHA256 or len(imprint.hashed_message) != hashlib.sha256().digest_size:
+    if (
+        imprint.hash_algorithm.algorithm != rfc3161.SHA256
+        or len(imprint.hashed_message) != hashlib.sha256().digest_size
+    ):
         raise InputError("the timestamp request is not over a SHA-256 digest", remedy=remedy)
     if wanted.policy not in {None, _POLICY}:
         raise InputError(f"the timestamp request asks for a policy other than {_POLICY.dotted_string}", remedy=remedy)

@@ -94,7 +94,9 @@ def test_what_makes_no_sense_is_refused(agree: Any, fields: dict[str, Any], expe
         agree(**fields)
 
 
-@pytest.mark.parametrize("bounds", [{}, {"min": 0.1, "max": 0.9}, {"min": float("nan")}, {"min": float("inf")}])
+@pytest.mark.parametrize(
+    "bounds", [{}, {"min": 0.1, "max": 0.9}, {"min": float("nan")}, {"min": float("inf")}, {"max": 2.0**53}]
+)
 def test_a_benchmark_has_one_finite_bound(bounds: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
         Benchmark(metric="accuracy", dataset="sst2", **bounds)

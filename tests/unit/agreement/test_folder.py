@@ -63,9 +63,7 @@ def test_an_altered_agreement_is_not_believed(folder: AgreementFolder, agree: An
         folder.get(digest)
 
 
-def test_a_put_that_a_crash_cut_short_is_not_an_agreement(
-    folder: AgreementFolder, agree: Any, tmp_path: Path
-) -> None:
+def test_a_put_that_a_crash_cut_short_is_not_an_agreement(folder: AgreementFolder, agree: Any, tmp_path: Path) -> None:
     folder.put(agree())
     (tmp_path / "agreements" / ("0" * 64)).mkdir()
     (tmp_path / "agreements" / "notes").mkdir()

@@ -51,23 +51,33 @@ def test_norway_is_a_region_and_not_false(written: Any) -> None:
         ("view, copy, execute", "view, run", r"terms\.actions\.1: found \"run\", expected 'view'"),
         ("[EU, US]", "[eu]", r"terms\.destinations\.0: found \"eu\", expected a region"),
         ("[EU, US]", "[]", r"terms\.destinations: found \[\], expected at least one"),
-        ("retention_days: 90", "retention_days: true", r"terms\.retention_days: found true, expected a valid integer"),
-        ("onward_transfer: false", "onward_transfer: no", r"onward_transfer: found \"no\", expected a valid boolean"),
+        (
+            "retention_days: 90",
+            "retention_days: true",
+            r"terms\.retention_days: found true, expected a valid integer",
+        ),
+        (
+            "onward_transfer: false",
+            "onward_transfer: no",
+            r"onward_transfer: found \"no\", expected a valid boolean",
+        ),
         ("retention_days: 90", "retention: 90", r"retention_days: not found, expected a value"),
         ("audit_rights:", "rights: 1\n  audit_rights:", r"terms\.rights: found 1, expected no such field"),
         ("agreement/v1", "agreement/v2", r"format: found \"lading/agreement/v2\", expected 'lading/agreement/v1'"),
         ("2026-01-01T00:00:00Z", "2026-01-01", r"effective: found \"2026-01-01\", expected RFC 3339"),
         ("2026-01-01T00:00:00Z", "2026-13-01T00:00:00Z", r"effective: found \"2026-13-01T00:00:00Z\""),
         ("2026-01-01T00:00:00Z", "0001-01-01T00:00:00+05:00", "within the years 1 to 9999"),
-        ("2026-01-01T00:00:00Z", "2046-01-01T00:00:00Z", "effective before expires, found 2046-01-01T00:00:00.000Z"),
+        (
+            "2026-01-01T00:00:00Z",
+            "2046-01-01T00:00:00Z",
+            "effective before expires, found 2046-01-01T00:00:00.000Z",
+        ),
         ("[evaluation]", f"[{'x' * 500}]", "x…, expected a name"),
         ("terms:", '"\\e[2J": 1\nterms:', r'"\\u001b\[2J": found 1'),
         ("liability: Each", 'liability: "\\ud800" # Each', "Invalid JSON"),
     ],
 )
-def test_a_wrong_field_is_named_with_what_was_found_and_expected(
-    written: Any, old: str, new: str, said: str
-) -> None:
+def test_a_wrong_field_is_named_with_what_was_found_and_expected(written: Any, old: str, new: str, said: str) -> None:
     with pytest.raises(AgreementError, match=said) as caught:
         load_agreement(written(old, new))
     assert str(caught.value).isprintable()

@@ -1,0 +1,186 @@
+"""The pass over all entries that `engine.audit.verify` makes: leaves, columns, payloads, tiles and roots.
+
+Entries are taken by tiles of 256. Where a leaf and the tile's hash of it disagree, the hash above tells which of
+the two was altered, and the pass goes on with the other: so one edit is one problem, at its place.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from engine.audit.checkpoint import Checkpoint
+from engine.audit.entry import COLUMNS, PAYLOAD_LIMIT, SALT_SIZE, commitment, parse_leaf, pseudonym
+from engine.audit.merkle import HASH_SIZE, leaf_hash
+from engine.audit.schema import read_tile
+from engine.audit.tiles import TILE_WIDTH, Edge, Tile, tile_path
+from engine.audit.verification import Kind, Problems
+from engine.digest import parse_json
+from engine.errors import InputError
+
+Progress = Callable[[int, int], None]
+"""Told how many entries are done, and how many there are."""
+
+_ROWS: Final = (
+    f"SELECT event.idx, leaf, salt, body, {', '.join(COLUMNS)} FROM event"  # noqa: S608 - our own names
+    " LEFT JOIN payload ON payload.idx = event.idx WHERE event.idx >= ? AND event.idx < ? ORDER BY event.idx"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A root that somebody signed for a size, and what to say if the tree has another."""
+
+    size: int
+    root: bytes
+    kind: Kind
+    message: str
+
+
+class Sweep:
+    """One pass over the entries that a checkpoint covers.
+
+    Args:
+        db: the database, whose schema was found right.
+        checkpoint: the newest checkpoint, signature verified.
+        claims: the roots to compare, of sizes up to the checkpoint's.
+        problems: where to report.
+        pseudonym_key: compares pseudonyms with names, if given.
+    """
+
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        checkpoint: Checkpoint,
+        claims: Iterable[Claim],
+        problems: Problems,
+        pseudonym_key: bytes | None,
+    ) -> None:
+        self._db = db
+        self._checkpoint = checkpoint
+        self._problems = problems
+        self._pseudonym_key = pseudonym_key
+        self._edge = Edge()
+        self._time = ""
+        self._claims: dict[int, list[Claim]] = {}
+        for claim in claims:
+            self._claims.setdefault(claim.size, []).append(claim)
+
+    def run(self, progress: Progress | None) -> None:
+        """Go over all entries; stop early only where neither leaf nor tile is left."""
+        size = self._checkpoint.size
+        self._compare_roots()
+        for start in range(0, size, TILE_WIDTH):
+            hashes = self._check_tile_of_entries(start, min(start + TILE_WIDTH, size))
+            if hashes is None:
+                return
+            for leaf in hashes:
+                for tile in self._edge.append(leaf):
+                    self._compare_tile(tile)
+                if self._edge.range.size in self._claims:
+                    self._compare_roots()
+            if progress is not None:
+                progress(self._edge.range.size, size)
+        for tile in self._edge.partial_tiles():
+            self._compare_tile(tile)
+
+    def _check_tile_of_entries(self, start: int, end: int) -> list[bytes] | None:
+        """Check the entries of one tile, and return the hashes to go on with; None if one is lost."""
+        leaves: list[bytes | None] = [None] * (end - start)
+        absent = set(range(start, end))
+        for row in self._db.execute(_ROWS, (start, end)).fetchall():
+            absent.discard(row[0])
+            leaves[row[0] - start] = self._check_entry(row)
+        for index in sorted(absent):
+            self._problems.add(Kind.ENTRY, f"entry {index}", "is missing")
+        known = [leaf for leaf in leaves if leaf is not None]
+        stored = read_tile(self._db, 0, start // TILE_WIDTH)
+        if len(known) == len(leaves) and b"".join(known) == stored:
+            return known
+        return self._settle(start, leaves, stored)
+
+    def _settle(self, start: int, leaves: Sequence[bytes | None], stored: bytes) -> list[bytes] | None:
+        """Find out whether the leaves or their tile were altered."""
+        where = tile_path(0, start // TILE_WIDTH)
+        known = [leaf for leaf in leaves if leaf is not None]
+        whole = len(known) == len(leaves)
+        if len(stored) != len(leaves) * HASH_SIZE:
+            message = f"has {len(stored)} bytes instead of {len(leaves) * HASH_SIZE}, or no bytes at all"
+            self._problems.add(Kind.TILE, where, message)
+            return known if whole else None
+        if whole and self._proves(start, known):
+            self._problems.add(Kind.TILE, where, "differs from the leaves, which the tree above agrees with")
+            return known
+        hashes = [stored[place : place + HASH_SIZE] for place in range(0, len(stored), HASH_SIZE)]
+        for index, (leaf, held) in enumerate(zip(leaves, hashes, strict=True), start):
+            if leaf is not None and leaf != held:
+                self._problems.add(Kind.ENTRY, f"entry {index}", "its leaf is not the one that the tree holds")
+        return hashes
+
+    def _proves(self, start: int, leaves: Sequence[bytes]) -> bool:
+        """Say whether the next level's tile, or the newest checkpoint, agrees with these leaves."""
+        edge = self._edge.copy()
+        full = [tile for leaf in leaves for tile in edge.append(leaf)]
+        if not full:
+            return edge.range.root() == self._checkpoint.root
+        number, place = divmod(start // TILE_WIDTH, TILE_WIDTH)
+        above = read_tile(self._db, 1, number)[place * HASH_SIZE : (place + 1) * HASH_SIZE]
+        return above == full[0].root()
+
+    def _check_entry(self, row: Sequence[Any]) -> bytes | None:
+        """Check one entry by itself, and return its leaf's hash; None if there are no bytes to hash."""
+        index, leaf, salt, body, *columns = row
+        where = f"entry {index}"
+        try:
+            public = parse_leaf(leaf)
+        except InputError as error:
+            self._problems.add(Kind.ENTRY, where, str(error))
+            return leaf_hash(leaf) if isinstance(leaf, bytes) else None
+        said = [public.get(name) for name in COLUMNS]
+        if columns != said:
+            self._report_columns(where, columns, said)
+        self._check_payload(where, public, salt, body)
+        if public["time"] < self._time:
+            message = f"is of {public['time']!a}, an earlier entry is of {self._time!a}"
+            self._problems.add(Kind.TIME, where, message)
+        self._time = max(self._time, public["time"])
+        return leaf_hash(leaf)
+
+    def _report_columns(self, where: str, columns: Sequence[object], said: Sequence[str | None]) -> None:
+        for name, found, expected in zip(COLUMNS, columns, said, strict=True):
+            if found != expected:
+                message = f"says {found!a}, the leaf says {expected!a}"
+                self._problems.add(Kind.COLUMN, f"{where}, column {name}", message)
+
+    def _check_payload(self, where: str, public: dict[str, str], salt: object, body: object) -> None:
+        if salt is None and body is None:
+            self._problems.add(Kind.PAYLOAD, where, "its payload is missing")
+        elif not isinstance(salt, bytes) or not isinstance(body, bytes) or len(salt) != SALT_SIZE:
+            self._problems.add(Kind.PAYLOAD, where, "its payload or salt is of a wrong type or length")
+        elif commitment(salt, body) != public["commitment"]:
+            self._problems.add(Kind.PAYLOAD, where, "its payload is not the one its leaf commits to")
+        elif self._pseudonym_key is not None:
+            self._check_pseudonym(where, public["actor"], body, self._pseudonym_key)
+
+    def _check_pseudonym(self, where: str, actor: str, body: bytes, key: bytes) -> None:
+        try:
+            payload = parse_json(body, what="its payload", limit=PAYLOAD_LIMIT)
+        except InputError as error:
+            self._problems.add(Kind.PAYLOAD, where, str(error))
+            return
+        name = payload.get("actor") if isinstance(payload, dict) else None
+        if not isinstance(name, str) or pseudonym(key, name) != actor:
+            message = f"its actor {name!a} does not have the pseudonym {actor!a} of its leaf"
+            self._problems.add(Kind.PAYLOAD, where, message)
+
+    def _compare_tile(self, tile: Tile) -> None:
+        # Level 0 was compared entry by entry.
+        if tile.level and read_tile(self._db, tile.level, tile.number) != tile.hashes:
+            message = "is missing, or differs from the tree over the leaves"
+            self._problems.add(Kind.TILE, tile_path(tile.level, tile.number), message)
+
+    def _compare_roots(self) -> None:
+        size = self._edge.range.size
+        for claim in self._claims.get(size, ()):
+            if claim.root != self._edge.range.root():
+                self._problems.add(claim.kind, f"checkpoint {size}", claim.message)

@@ -1,0 +1,230 @@
+"""Verifying a log: everything its database says is computed again from the leaves and the pinned key.
+
+What is compared, in this order: the schema; SQLite's own structure, with every index against its table; origin and
+key; every stored checkpoint's signature; every leaf, its columns and its payload; every tile; every root; the
+cosignatures; and the checkpoints that others, or this organization outside the database, remember. The last are
+what finds a log that was rolled back or written anew by somebody who has its key.
+
+INVARIANT: whatever the file holds, the outcome is a `Verification`, never an exception.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+from engine.audit import schema
+from engine.audit.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
+from engine.audit.note import NoteKey, open_note, split_note
+from engine.audit.sweep import Claim, Progress, Sweep
+from engine.audit.tiles import tile_width
+from engine.audit.verification import Kind, Problems, Verification
+from engine.errors import InputError, LadingError
+
+__all__ = ["Verification", "verify"]
+
+_ORPHANS: Final = "SELECT idx FROM payload WHERE idx NOT IN (SELECT idx FROM event) ORDER BY idx"
+_BEYOND: Final = "SELECT count(*), min(idx), max(idx) FROM event WHERE idx NOT BETWEEN 0 AND ?"
+
+
+def verify(
+    path: Path,
+    *,
+    key: NoteKey,
+    remembered: Iterable[bytes] = (),
+    witnesses: Iterable[NoteKey] = (),
+    pseudonym_key: bytes | None = None,
+    progress: Progress | None = None,
+) -> Verification:
+    """Verify a whole log, also while its owner appends to it.
+
+    Args:
+        path: the log's database; it is not changed.
+        key: the log's key, pinned outside the database; its name is the log's origin.
+        remembered: checkpoints of this log that were seen before, as signed notes.
+        witnesses: the pinned keys of every witness whose cosignatures the log may hold.
+        pseudonym_key: if given, pseudonyms are compared with the names in the payloads, too.
+        progress: called with entries done and entries in all.
+    """
+    examination = _Examination(key, tuple(witnesses), pseudonym_key)
+    try:
+        with closing(schema.open_reader(path)) as db:
+            # INVARIANT: text that is not UTF-8 stays different from any text that is.
+            db.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+            db.execute("BEGIN")
+            examination.run(db, tuple(remembered), progress)
+    except sqlite3.Error as error:
+        examination.problems.add(Kind.FILE, str(path), f"the database cannot be read: {error}")
+    return examination.outcome()
+
+
+class _Examination:
+    """One run of `verify`."""
+
+    def __init__(self, key: NoteKey, witnesses: tuple[NoteKey, ...], pseudonym_key: bytes | None) -> None:
+        self.problems = Problems()
+        self._key = key
+        self._witnesses = witnesses
+        self._pseudonym_key = pseudonym_key
+        self._stored: dict[int, Checkpoint] = {}
+        self._cosigned: dict[int, set[str]] = {}
+
+    def run(self, db: sqlite3.Connection, remembered: Sequence[bytes], progress: Progress | None) -> None:
+        if not self._check_schema(db):
+            return
+        self._check_structure(db)
+        self._check_meta(db)
+        self._check_checkpoints(db)
+        seen = self._open_remembered(remembered)
+        newest = self._newest
+        if newest is not None:
+            claims = [*self._claims(), *self._remembered_claims(seen, newest.size)]
+            sweep = Sweep(db, newest, claims, self.problems, self._pseudonym_key)
+            sweep.run(progress)
+        self._check_strays(db, newest.size if newest else 0)
+        self._check_cosignatures(db)
+        self._check_remembered_cosignatures(seen)
+
+    def outcome(self) -> Verification:
+        newest = self._newest
+        return Verification(
+            size=newest.size if newest else 0,
+            checkpoint=newest,
+            cosigned_by=tuple(sorted(self._cosigned.get(newest.size, ()))) if newest else (),
+            problems=tuple(self.problems.found),
+            omitted=self.problems.omitted,
+        )
+
+    @property
+    def _newest(self) -> Checkpoint | None:
+        return self._stored[max(self._stored)] if self._stored else None
+
+    def _check_schema(self, db: sqlite3.Connection) -> bool:
+        """Compare the schema with the one this release writes; nothing else makes sense if it differs."""
+        found, expected = schema.describe(db), schema.expected()
+        version = schema.version_of(db)
+        if version != schema.SCHEMA_VERSION:
+            self.problems.add(Kind.SCHEMA, "user_version", f"is {version}, this release reads {schema.SCHEMA_VERSION}")
+        for kind, name, _ in sorted(expected - found):
+            self.problems.add(Kind.SCHEMA, f"{kind} {name}", "is missing or defined otherwise")
+        for kind, name, _ in sorted(found - expected):
+            self.problems.add(Kind.SCHEMA, f"{kind!a} {name!a}", "is not what lading defined")
+        return not self.problems.found
+
+    def _check_structure(self, db: sqlite3.Connection) -> None:
+        """Let SQLite compare its pages, types and uniqueness, and every index with its table."""
+        for (line,) in db.execute("PRAGMA integrity_check"):
+            if line != "ok":
+                self.problems.add(Kind.STRUCTURE, "database", str(line))
+
+    def _check_meta(self, db: sqlite3.Connection) -> None:
+        expected: dict[Any, str] = {"origin": self._key.name, "key": self._key.vkey}
+        for name, value in db.execute("SELECT name, value FROM meta"):
+            pinned = expected.pop(name, None)
+            if value != pinned:
+                self.problems.add(Kind.META, f"meta {name!a}", f"is {value!a}, pinned is {pinned!a}")
+        for name in expected:
+            self.problems.add(Kind.META, f"meta {name}", "is missing")
+
+    def _check_checkpoints(self, db: sqlite3.Connection) -> None:
+        for size, note in db.execute("SELECT size, note FROM checkpoint"):
+            try:
+                checkpoint = self._open_stored(note)
+            except LadingError as error:
+                self.problems.add(Kind.CHECKPOINT, f"checkpoint {size}", str(error))
+                continue
+            if checkpoint.size == size:
+                self._stored[size] = checkpoint
+            else:
+                self.problems.add(Kind.CHECKPOINT, f"checkpoint {size}", f"is one of size {checkpoint.size}")
+        if self._newest is None:
+            self.problems.add(Kind.CHECKPOINT, "checkpoint", "none verifies, so no entry is proved")
+            return
+        expected = {size for (size,) in db.execute("SELECT size FROM cosignature")} | {self._newest.size}
+        for size in sorted(self._stored.keys() - expected):
+            self.problems.add(Kind.CHECKPOINT, f"checkpoint {size}", "is neither the newest nor cosigned")
+
+    def _open_stored(self, note: object) -> Checkpoint:
+        if not isinstance(note, bytes):
+            raise _unfit(f"is a {type(note).__name__} instead of bytes")
+        if len(split_note(note)[1]) != 1:
+            raise _unfit("has more than the log's own signature")
+        return open_checkpoint(note, [self._key]).checkpoint
+
+    def _open_remembered(self, notes: Sequence[bytes]) -> list[SignedCheckpoint]:
+        seen = []
+        for number, note in enumerate(notes, 1):
+            try:
+                seen.append(open_checkpoint(note, [self._key, *self._witnesses]))
+            except LadingError as error:
+                self.problems.add(Kind.REMEMBERED, f"remembered checkpoint {number}", str(error))
+        return seen
+
+    def _claims(self) -> list[Claim]:
+        return [
+            Claim(size, checkpoint.root, Kind.CHECKPOINT, "the log's own checkpoint has another root")
+            for size, checkpoint in self._stored.items()
+        ]
+
+    def _remembered_claims(self, seen: Sequence[SignedCheckpoint], newest: int) -> list[Claim]:
+        """Report what the log no longer reaches back from; return what the sweep has to compare."""
+        claims = []
+        for checkpoint in (signed.checkpoint for signed in seen):
+            size, stored = checkpoint.size, self._stored.get(checkpoint.size)
+            if size > newest:
+                message = f"a checkpoint of {size} entries is remembered, the log has {newest}"
+                self.problems.add(Kind.ROLLBACK, f"checkpoint {size}", message)
+            elif stored is not None and stored.root != checkpoint.root:
+                message = "the log signed two different checkpoints of this size"
+                self.problems.add(Kind.FORK, f"checkpoint {size}", message)
+            elif stored is None:
+                message = "the remembered checkpoint has another root than the log"
+                claims.append(Claim(size, checkpoint.root, Kind.FORK, message))
+        return claims
+
+    def _check_strays(self, db: sqlite3.Connection, size: int) -> None:
+        """Report rows that belong to no entry of the log."""
+        count, first, last = db.execute(_BEYOND, (size - 1,)).fetchone()
+        if count:
+            message = f"{count} rows lie beyond the newest checkpoint, which covers {size} entries"
+            self.problems.add(Kind.ENTRY, f"entries {first} to {last}", message)
+        for (index,) in db.execute(_ORPHANS):
+            self.problems.add(Kind.PAYLOAD, f"entry {index}", "there is a payload, but no such entry")
+        for level, number in db.execute("SELECT level, number FROM tile"):
+            numbers = isinstance(level, int) and isinstance(number, int)
+            if not numbers or tile_width(level, number, size) == 0:
+                self.problems.add(Kind.TILE, f"tile {level!a}/{number!a}", "belongs to no log of this size")
+
+    def _check_cosignatures(self, db: sqlite3.Connection) -> None:
+        query = "SELECT size, name, line, note FROM cosignature LEFT JOIN checkpoint USING (size)"
+        for size, name, line, note in db.execute(query):
+            keys = [key for key in self._witnesses if key.name == name]
+            try:
+                _open_cosignature(note, line, keys)
+            except LadingError as error:
+                self.problems.add(Kind.COSIGNATURE, f"cosignature {size} by {name!a}", str(error))
+            else:
+                self._cosigned.setdefault(size, set()).add(name)
+
+    def _check_remembered_cosignatures(self, seen: Sequence[SignedCheckpoint]) -> None:
+        for remembered in seen:
+            for signed in remembered.cosigned:
+                size = remembered.checkpoint.size
+                if signed.key.name not in self._cosigned.get(size, ()):
+                    where = f"cosignature {size} by {signed.key.name}"
+                    self.problems.add(Kind.COSIGNATURE, where, "is remembered, but the log holds it no more")
+
+
+def _open_cosignature(note: object, line: object, keys: Sequence[NoteKey]) -> None:
+    if not isinstance(note, bytes) or not isinstance(line, str):
+        raise _unfit("stands beside no checkpoint, or is no text")
+    if not keys:
+        raise _unfit("is by a witness that is not pinned")
+    if line.count("\n") != 1 or not line.endswith("\n"):
+        raise _unfit("is not one line")
+    open_note(note + line.encode("utf-8", "surrogateescape"), keys)
+
+
+def _unfit(why: str) -> InputError:
+    return InputError(why, remedy="Restore the log from a copy that verifies.")

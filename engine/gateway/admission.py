@@ -1,0 +1,263 @@
+"""Taking an artifact in: acceptance before the first byte, receipt after the last, policy asked at both ends."""
+
+import json
+from datetime import timedelta
+from typing import Any, Final, TypeVar
+
+from engine.custody.statements import Acceptance, Answer, DecisionCited, DeliveryReceipt, Offer, fresh_nonce
+from engine.digest import JSON, canonical, sha256
+from engine.errors import InputError
+from engine.events import timestamp
+from engine.gateway.incoming import ACCEPTED, COMMITTED, REVOKED, Incoming
+from engine.gateway.offers import Offered, ask_receive, check_current, examine, read_offer
+from engine.gateway.parts import GatewayParts
+from engine.policy.model import Decision
+from engine.wire.control import Accepted
+from engine.wire.journal import State
+from engine.wire.messages import AcceptanceMessage, OfferMessage
+from engine.wire.problem import ProblemError
+
+Said = TypeVar("Said", bound=Answer)
+
+ACCEPTANCE_LIFE: Final = timedelta(hours=24)
+SIGNATURE_CHECKS: Final = ("model-signature", "manifest-attestation", "origin-unknown")
+
+
+def accept(parts: GatewayParts, offered: Offered) -> Accepted:
+    """Examine a new offer, ask policy, and answer with a signed acceptance.
+
+    Raises:
+        ProblemError: policy denies; the partner learns the decision's id and what may be disclosed.
+    """
+    check_current(parts, offered.offer)
+    parts.remember(offered.offer.sender, offered.offer.own_checkpoint.encode())
+    transfer = _incoming(parts, offered)
+    try:
+        parts.registry.check_free(offered.manifest)
+        standing = parts.standing(offered.offer.agreement)
+    except InputError as error:
+        raise _denied(parts, transfer, str(error), codes=("offer-denied",)) from None
+    report = examine(parts, offered, standing)
+    kind = "validation.passed" if report.passed else "validation.failed"
+    payload: dict[str, JSON] = {"report": report.to_json()}
+    parts.log.record(parts.event(transfer, kind, f"preflight:{offered.digest}", payload, statement=offered.digest))
+    signed = not any(code.startswith(SIGNATURE_CHECKS) for code in report.failed_codes)
+    decision = ask_receive(parts, offered, standing, report.failed_codes, signed=signed)
+    if not decision.permitted:
+        why = "; ".join(decision.because)
+        raise _denied(parts, transfer, why, codes=decision.disclosed or ("offer-denied",), decision=decision.id)
+    return _promise(parts, transfer, offered, decision)
+
+
+def accept_again(parts: GatewayParts, known: Incoming, offered: Offered) -> Accepted:
+    """Answer an offer that was accepted before, exactly as before.
+
+    Raises:
+        ProblemError: 409 if another offer has this id, 403 if policy stopped the transfer meanwhile.
+    """
+    kept = parts.table.document(known.id, "offer-digest") or b""
+    if known.partner != offered.offer.sender or kept.decode() != offered.digest:
+        raise ProblemError(409, "Another offer has this id", codes=("offer-reused",))
+    if known.state == REVOKED:
+        raise revoked()
+    return _answer(parts, known, known_before=True)
+
+
+def ask_again(parts: GatewayParts, transfer: Incoming) -> None:
+    """Ask policy once more whether a transfer may go on; stop it within one chunk if not.
+
+    Raises:
+        ProblemError: 403, policy no longer permits it.
+    """
+    offered = kept_offer(parts, transfer)
+    standing = parts.standing(transfer.agreement)
+    decision = ask_receive(parts, offered, standing, (), signed=True)
+    if decision.permitted:
+        return
+    parts.journal.set_state(transfer.id, State.REVOKED)
+    payload: dict[str, JSON] = {"why": list(decision.because)}
+    parts.log.record(parts.event(transfer, "transfer.failed", decision.id, payload))
+    _purge(parts, transfer)
+    parts.table.save(transfer, state=REVOKED, step="send", detail="; ".join(decision.because))
+    raise revoked()
+
+
+def issue_receipt(parts: GatewayParts, transfer: Incoming) -> bytes:
+    """Return the signed delivery receipt, making it once everything is here.
+
+    Raises:
+        ProblemError: 409 while chunks are missing, 403 if policy no longer permits.
+    """
+    kept = parts.table.document(transfer.id, "receipt")
+    if kept is None:
+        kept = _sign_receipt(parts, transfer)
+    receipt = _own(parts, kept, DeliveryReceipt)
+    payload: dict[str, JSON] = {"size": receipt[0].size, "issued": timestamp(receipt[0].issued)}
+    parts.log.record(parts.event(transfer, "receipt.issued", receipt[0].nonce, payload, statement=receipt[1]))
+    return kept
+
+
+def kept_offer(parts: GatewayParts, transfer: Incoming) -> Offered:
+    """Return the offer a transfer was accepted with, verified again."""
+    kept = parts.table.document(transfer.id, "message") or b""
+    return read_offer(parts, transfer.partner, OfferMessage.parse(kept))
+
+
+def revoked() -> ProblemError:
+    """Return the answer about a transfer that policy stopped."""
+    return ProblemError(
+        403,
+        "This transfer was stopped",
+        "policy no longer permits it, and nothing more is taken",
+        codes=("revoked",),
+        remedy="Ask the receiving organization why; a new offer is decided anew.",
+    )
+
+
+def _incoming(parts: GatewayParts, offered: Offered) -> Incoming:
+    offer, manifest, now = offered.offer, offered.manifest, parts.clock().timestamp()
+    sizes = dict(offered.chunks.distinct)
+    return Incoming(
+        id=offer.transfer,
+        partner=offer.sender,
+        artifact=offer.artifact,
+        name=manifest.name,
+        version=manifest.version,
+        agreement=offer.agreement,
+        purpose=offer.purpose,
+        actor=offer.requester,
+        state=ACCEPTED,
+        step="send",
+        detail="",
+        chunks_total=len(sizes),
+        bytes_total=sum(sizes.values()),
+        started=now,
+        updated=now,
+    )
+
+
+def _promise(parts: GatewayParts, transfer: Incoming, offered: Offered, decision: Decision) -> Accepted:
+    """Make room, sign the acceptance, keep it, record it, and only then answer."""
+    offer, now = offered.offer, parts.clock()
+    scope = parts.store.open_scope(transfer.agreement)
+    parts.journal.create(
+        transfer.id,
+        peer=transfer.partner,
+        agreement=transfer.agreement,
+        scope_public=scope.public,
+        chunks=offered.chunks.distinct,
+    )
+    cited = DecisionCited(id=decision.id, decision="permit", policy=decision.bundle_digest)
+    acceptance = Acceptance(
+        **_common(parts, offer),
+        offer=offered.digest,
+        issued=now,
+        decision=cited,
+        deadline=now + ACCEPTANCE_LIFE,
+    )
+    documents = {
+        "message": offered.message.body(),
+        "offer-digest": offered.digest.encode(),
+        "acceptance": parts.sign(acceptance.statement()),
+        "decision": decision.record,
+        "cited": cited.model_dump_json().encode(),
+    }
+    parts.table.add(transfer, documents)
+    return _answer(parts, transfer, known_before=False)
+
+
+def _answer(parts: GatewayParts, transfer: Incoming, *, known_before: bool) -> Accepted:
+    kept = parts.table.document(transfer.id, "acceptance") or b""
+    acceptance, statement = _own(parts, kept, Acceptance)
+    payload: dict[str, JSON] = {
+        "requester": transfer.actor,
+        "deadline": timestamp(acceptance.deadline),
+        "checkpoint": kept_offer(parts, transfer).offer.own_checkpoint,
+    }
+    parts.log.record(parts.event(transfer, "transfer.accepted", acceptance.nonce, payload, statement=statement))
+    message = AcceptanceMessage(
+        transfer=transfer.id, acceptance=json.loads(kept), checkpoint=parts.log.checkpoint().decode()
+    )
+    return Accepted(message, known_before)
+
+
+def _sign_receipt(parts: GatewayParts, transfer: Incoming) -> bytes:
+    lacking = sum(parts.journal.missing(transfer.id))
+    if lacking:
+        raise ProblemError(
+            409,
+            "Not everything is here",
+            f"{lacking} chunks are missing",
+            codes=("chunks-missing",),
+            remedy="Ask what is missing, send it, and commit again.",
+        )
+    if transfer.state == REVOKED:
+        raise revoked()
+    ask_again(parts, transfer)
+    offered = kept_offer(parts, transfer)
+    parts.journal.set_state(transfer.id, State.CLOSED)
+    _register(parts, transfer, offered)
+    cited = parts.table.document(transfer.id, "cited") or b""
+    receipt = DeliveryReceipt(
+        **_common(parts, offered.offer),
+        offer=offered.digest,
+        issued=parts.clock(),
+        manifest=offered.offer.manifest,
+        chunks=offered.offer.chunks,
+        size=offered.manifest.size,
+        decision=DecisionCited.model_validate_json(cited),
+    )
+    signed = parts.sign(receipt.statement())
+    parts.table.save(transfer, state=COMMITTED, step="verdict", documents={"receipt": signed})
+    return signed
+
+
+def _register(parts: GatewayParts, transfer: Incoming, offered: Offered) -> None:
+    """Record the artifact, quarantined, with the signatures it came with."""
+    parts.keep_attestation(transfer.artifact, "model", canonical(offered.message.model_signature))
+    parts.keep_attestation(transfer.artifact, "manifest", canonical(offered.message.manifest_attestation))
+    parts.registry.add_received(
+        offered.manifest,
+        offered.chunks,
+        transfer=transfer.id,
+        agreement=transfer.agreement,
+        origin=offered.manifest.organization,
+    )
+
+
+def _common(parts: GatewayParts, offer: Offer) -> dict[str, Any]:
+    return {
+        "transfer": offer.transfer,
+        "sender": offer.sender,
+        "receiver": offer.receiver,
+        "artifact": offer.artifact,
+        "agreement": offer.agreement,
+        "nonce": fresh_nonce(),
+        "checkpoint": parts.newest_checkpoint(offer.sender),
+    }
+
+
+def _own(parts: GatewayParts, bundle: bytes, kind: type[Said]) -> tuple[Said, str]:
+    """Read a statement of our own; return it with the SHA-256 of what was signed."""
+    signed = parts.trust(parts.organization).verify(bundle, predicate_type=kind.predicate_type())
+    return kind.read(signed), sha256(signed.payload)
+
+
+def _denied(
+    parts: GatewayParts, transfer: Incoming, why: str, *, codes: tuple[str, ...], decision: str | None = None
+) -> ProblemError:
+    occurrence = decision or sha256(why.encode())
+    parts.log.record(parts.event(transfer, "transfer.refused", occurrence, {"why": why[:2000]}))
+    return ProblemError(
+        403,
+        "Not accepted",
+        codes=codes,
+        decision=decision,
+        remedy="Talk to the receiving organization, and name the decision.",
+    )
+
+
+def _purge(parts: GatewayParts, transfer: Incoming) -> None:
+    """Discard what came of a transfer that was stopped, unless another one relies on it."""
+    scope = parts.store.open_scope(transfer.agreement)
+    parts.store.discard(scope, parts.journal.exclusive(transfer.id))

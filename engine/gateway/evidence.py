@@ -1,0 +1,46 @@
+"""What this log says about one transfer, for the partner it is with."""
+
+import base64
+import re
+from typing import Final
+
+from engine.audit.checkpoint import read_checkpoint
+from engine.audit.log import AuditLog
+from engine.wire.messages import EvidenceEntry, EvidenceMessage
+
+TILE: Final = re.compile(r"(?P<level>[0-9]{1,2})/(?P<number>(?:x[0-9]{3}/)*[0-9]{3})(?:\.p/(?P<width>[0-9]{1,3}))?")
+
+
+def evidence_message(organization: str, log: AuditLog, transfer: str) -> EvidenceMessage:
+    """Return the log's entries about a transfer, each proved under the newest checkpoint.
+
+    Leaves only: payloads, which have people's names in them, stay here.
+    """
+    note = log.checkpoint()
+    size = read_checkpoint(note).size
+    entries = [entry for entry in log.of_transfer(transfer) if entry.index < size]
+    return EvidenceMessage(
+        organization=organization,
+        checkpoint=note.decode(),
+        entries=tuple(
+            EvidenceEntry(
+                index=entry.index,
+                leaf=_base64(entry.leaf),
+                proof=tuple(_base64(node) for node in log.prove(entry.index, size)),
+            )
+            for entry in entries
+        ),
+    )
+
+
+def read_tile(log: AuditLog, path: str) -> bytes | None:
+    """Return a tile of hashes by its tlog-tiles path (below `tile/`), or None if the log has none such."""
+    match = TILE.fullmatch(path)
+    if match is None:
+        return None
+    number = int(match["number"].replace("x", "").replace("/", ""))
+    return log.tile(int(match["level"]), number, int(match["width"] or 256))
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()

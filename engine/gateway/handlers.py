@@ -1,0 +1,166 @@
+"""The answers to partners' requests. Each method runs in a thread, several at once."""
+
+import json
+import threading
+from collections.abc import Callable
+
+from engine.agreement import AGREEMENT_TYPE, Agreement, parse_agreement
+from engine.audit.checkpoint import read_checkpoint
+from engine.digest import canonical
+from engine.errors import EvidenceError, InputError
+from engine.events import Event, event_id
+from engine.gateway.admission import accept, accept_again, ask_again, issue_receipt
+from engine.gateway.evidence import evidence_message, read_tile
+from engine.gateway.incoming import ACCEPTED, COMMITTED, Incoming
+from engine.gateway.offers import read_offer
+from engine.gateway.parts import GatewayParts
+from engine.wire.control import Accepted
+from engine.wire.messages import (
+    AgreementMessage,
+    EvidenceMessage,
+    MissingMessage,
+    OfferMessage,
+    ReceiptMessage,
+    StatusMessage,
+)
+from engine.wire.problem import ProblemError
+
+
+class GatewayHandlers:
+    """Implements `engine.wire.control.Handlers` for one organization.
+
+    Args:
+        parts: the rooms it works with.
+        arrived: called with a transfer's id once its receipt is durable; starts the arrival checks.
+    """
+
+    def __init__(self, parts: GatewayParts, arrived: Callable[[str], None]) -> None:
+        self._parts = parts
+        self._arrived = arrived
+        self._one_at_a_time = threading.Lock()
+
+    def offer(self, peer: str, message: OfferMessage) -> Accepted:
+        """Decide about an offer; sign the acceptance. The same offer again gets the same acceptance."""
+        offered = read_offer(self._parts, peer, message)
+        with self._one_at_a_time:
+            known = self._parts.table.find(offered.offer.transfer)
+            if known is not None:
+                return accept_again(self._parts, known, offered)
+            return accept(self._parts, offered)
+
+    def missing(self, peer: str, transfer: str) -> MissingMessage:
+        """Say which chunks are still to be sent; policy is asked again, for this is a new connection."""
+        found = self._find(peer, transfer)
+        if found.state == ACCEPTED:
+            ask_again(self._parts, found)
+        return MissingMessage.of(self._parts.journal.missing(transfer))
+
+    def commit(self, peer: str, transfer: str) -> ReceiptMessage:
+        """Sign the delivery receipt, once every chunk is durable and policy still permits."""
+        with self._one_at_a_time:
+            found = self._find(peer, transfer)
+            kept = issue_receipt(self._parts, found)
+            answer = ReceiptMessage(receipt=json.loads(kept), checkpoint=self._parts.log.checkpoint().decode())
+        self._arrived(transfer)
+        return answer
+
+    def status(self, peer: str, transfer: str) -> StatusMessage:
+        """Say how a transfer stands, with the receipt and the verdict as far as they are there."""
+        found = self._find(peer, transfer)
+        receipt = self._parts.table.document(transfer, "receipt")
+        verdict = self._parts.table.document(transfer, "verdict")
+        done = found.state != COMMITTED
+        return StatusMessage(
+            transfer=transfer,
+            state=found.state,
+            receipt=json.loads(receipt) if receipt else None,
+            verdict=json.loads(verdict) if verdict and done else None,
+        )
+
+    def evidence(self, peer: str, transfer: str) -> EvidenceMessage:
+        """Return this log's entries about a transfer, proved under the newest checkpoint."""
+        self._find(peer, transfer)
+        return evidence_message(self._parts.organization, self._parts.log, transfer)
+
+    def agreement(self, peer: str, message: AgreementMessage) -> AgreementMessage:
+        """Take in an agreement with this partner and the partner's signature; return what is here."""
+        agreement = parse_agreement(message.agreement.encode(), what="the agreement")
+        if set(agreement.parties) != {peer, self._parts.organization}:
+            raise ProblemError(403, "Not an agreement between us", codes=("agreement-parties",))
+        bundle = message.bundles.get(peer)
+        if bundle is not None:
+            self._check_signature(peer, agreement, canonical(bundle))
+        self._parts.log.record(self._agreement_event(peer, agreement, "signed" if bundle else "proposed"))
+        folder = self._parts.agreements
+        folder.put(agreement)
+        if bundle is not None:
+            folder.put_bundle(agreement.digest, peer, canonical(bundle))
+        held = folder.bundles(agreement.digest)
+        return AgreementMessage(
+            agreement=message.agreement, bundles={org: json.loads(data) for org, data in held.items()}
+        )
+
+    def add_checkpoint(self, peer: str, body: bytes) -> tuple[int, bytes]:
+        """Answer as a witness of this partner's log (C2SP tlog-witness)."""
+        note = body.partition(b"\n\n")[2]
+        try:
+            claimed = read_checkpoint(note)
+        except InputError as error:
+            return 400, f"{error}\n".encode()
+        if claimed.origin not in {key.name for key in self._parts.log_keys(peer)}:
+            return 404, b"this log is not witnessed for you\n"
+        answer = self._parts.witness.add_checkpoint(body)
+        kind = "witness.cosigned" if answer.status == 200 else "witness.refused"  # noqa: PLR2004 - HTTP OK
+        if kind == "witness.cosigned" or answer.status in {403, 422}:
+            why = "" if kind == "witness.cosigned" else answer.body.decode("utf-8", "replace")[:500]
+            self._parts.log.record(
+                Event(
+                    id=event_id(claimed.origin, f"{kind}:{claimed.size}:{claimed.root.hex()}"),
+                    type=kind,
+                    actor=self._parts.identity,
+                    partner=peer,
+                    payload={"origin": claimed.origin, "size": claimed.size, "why": why},
+                )
+            )
+        if answer.status == 200:  # noqa: PLR2004 - HTTP OK
+            self._parts.remember(peer, note)
+        return answer.status, answer.body
+
+    def checkpoint(self, peer: str) -> bytes:  # noqa: ARG002 - every confirmed partner may see it
+        """Return the newest checkpoint with its cosignatures."""
+        return self._parts.log.checkpoint()
+
+    def tile(self, peer: str, path: str) -> bytes | None:  # noqa: ARG002 - hashes tell nothing
+        """Return a tile of hashes."""
+        return read_tile(self._parts.log, path)
+
+    def trust(self, peer: str) -> bytes:  # noqa: ARG002 - every confirmed partner may see it
+        """Return this organization's signed trust document."""
+        return self._parts.document()
+
+    def _find(self, peer: str, transfer: str) -> Incoming:
+        """Return a transfer of this partner; foreign and unknown ones answer alike."""
+        found = self._parts.table.find(transfer)
+        if found is None or found.partner != peer:
+            raise ProblemError(404, "No such transfer", codes=("unknown-transfer",))
+        return found
+
+    def _check_signature(self, peer: str, agreement: Agreement, bundle: bytes) -> None:
+        try:
+            signed = self._parts.trust(peer).verify(bundle, predicate_type=AGREEMENT_TYPE)
+        except EvidenceError as error:
+            raise ProblemError(
+                403, "The agreement's signature does not verify", str(error), codes=("agreement-signature",)
+            ) from None
+        if signed.payload != agreement.statement():
+            raise ProblemError(400, "The signature is over another agreement", codes=("agreement-mismatch",))
+
+    def _agreement_event(self, peer: str, agreement: Agreement, what: str) -> Event:
+        return Event(
+            id=event_id(agreement.digest, f"agreement.received:{peer}:{what}"),
+            type="agreement.received",
+            actor=self._parts.identity,
+            partner=peer,
+            agreement=agreement.digest,
+            payload={"id": agreement.id, "what": what},
+        )

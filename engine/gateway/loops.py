@@ -1,0 +1,82 @@
+"""What a gateway does without being asked: finish what a crash left, ask policy again, have its log witnessed.
+
+Each loop is a thread that waits on one event; a round that fails is recorded in the log of the process and tried
+again at its next time.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from engine.errors import LadingError
+from engine.gateway.admission import ask_again
+from engine.gateway.arrival import judge_arrival
+from engine.gateway.incoming import ACCEPTED, COMMITTED
+from engine.gateway.parts import GatewayParts
+from engine.wire.problem import ProblemError
+
+logger = logging.getLogger("lading.gateway")
+
+LONGEST_WAIT: Final = 3600.0
+
+
+class Loop:
+    """Does something every few seconds, or sooner when it is woken, in a thread of its own.
+
+    Args:
+        name: of the thread.
+        seconds: between two rounds.
+        round_: what to do.
+        first: seconds until the first round.
+    """
+
+    def __init__(self, name: str, seconds: float, round_: Callable[[], None], *, first: float = 0.0) -> None:
+        self._seconds = min(seconds, LONGEST_WAIT)
+        self._round = round_
+        self._first = first
+        self._wake = threading.Event()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Do a round now."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Finish the round that runs, and end."""
+        self._stopped = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        self._wake.wait(self._first)
+        self._wake.clear()
+        while not self._stopped:
+            try:
+                self._round()
+            except (LadingError, ProblemError, OSError):
+                logger.exception("%s failed; it is tried again in %g s", self._thread.name, self._seconds)
+            self._wake.wait(self._seconds)
+            self._wake.clear()
+
+
+def finish_arrivals(parts: GatewayParts) -> None:
+    """Judge every committed transfer that has no verdict yet."""
+    for transfer in parts.table.in_state(COMMITTED):
+        if parts.table.document(transfer.id, "receipt") is not None:
+            judge_arrival(parts, transfer)
+
+
+def reauthorize(parts: GatewayParts) -> None:
+    """Ask policy again about every transfer whose chunks may still come; a denial stops it within one chunk."""
+    for transfer in parts.table.in_state(ACCEPTED):
+        try:
+            ask_again(parts, transfer)
+        except ProblemError as stopped:
+            logger.warning("transfer %s was stopped: %s", transfer.id, stopped)

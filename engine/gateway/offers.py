@@ -1,0 +1,137 @@
+"""Examining an offer: who made it, whether it is whole, and whether policy takes it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from engine.agreement import Standing
+from engine.checks import Evidence, Space, Use, offered_files, preflight
+from engine.custody.statements import Offer
+from engine.digest import canonical, sha256
+from engine.errors import EvidenceError, InputError, LadingError
+from engine.findings import Report
+from engine.gateway.parts import RESERVE_BYTES, GatewayParts
+from engine.manifest import ChunkMap, Manifest, parse_chunk_map, parse_manifest
+from engine.policy.facts import TransferFacts
+from engine.policy.model import Decision
+from engine.signing import OrganizationTrust
+from engine.transfer.facts import agreement_facts, artifact_facts
+from engine.wire.messages import OfferMessage
+from engine.wire.problem import ProblemError
+
+SKEW: Final = timedelta(minutes=5)
+"""How far a partner's clock may be ahead of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """An offer that is what it says it is; whether it is acceptable is another question.
+
+    Attributes:
+        offer: what was signed.
+        digest: SHA-256 of the signed statement.
+        manifest: what is offered.
+        chunks: how it is cut.
+        message: everything that came, as it came.
+    """
+
+    offer: Offer
+    digest: str
+    manifest: Manifest
+    chunks: ChunkMap
+    message: OfferMessage
+
+
+def read_offer(parts: GatewayParts, peer: str, message: OfferMessage) -> Offered:
+    """Verify an offer's signature and bindings.
+
+    Raises:
+        ProblemError: 400 if it is not whole, 403 if its signature does not count, 409 if it is for somebody else.
+    """
+    try:
+        signed = parts.trust(peer).verify(canonical(message.offer), predicate_type=Offer.predicate_type())
+        offer = Offer.read(signed)
+    except EvidenceError as error:
+        raise ProblemError(
+            403, "The offer's signature does not verify", str(error), codes=("offer-signature",)
+        ) from None
+    if (offer.sender, offer.receiver) != (peer, parts.organization):
+        raise ProblemError(409, "The offer is between other organizations", codes=("offer-audience",))
+    try:
+        manifest = parse_manifest(message.manifest.encode())
+        chunks = parse_chunk_map(message.chunks.encode(), manifest)
+    except InputError as error:
+        raise ProblemError(400, "The offer is not whole", str(error), codes=("offer-malformed",)) from None
+    stated = (offer.manifest, offer.chunks, offer.artifact)
+    if stated != (manifest.digest, chunks.digest, manifest.root):
+        raise ProblemError(400, "The offer is about another artifact than it carries", codes=("offer-mismatch",))
+    return Offered(offer, sha256(signed.payload), manifest, chunks, message)
+
+
+def examine(parts: GatewayParts, offered: Offered, standing: Standing) -> Report:
+    """Run the receiver's preflight checks."""
+    offer = offered.offer
+    return preflight(
+        files=offered_files(offered.message.manifest.encode(), offered.message.chunks.encode()),
+        evidence=evidence_of(parts, offered.manifest, offered.message),
+        standing=standing,
+        use=Use(offer.sender, parts.organization, offer.purpose, parts.region),
+        space=Space(parts.store.free_bytes, offered.manifest.size, RESERVE_BYTES),
+    )
+
+
+def evidence_of(parts: GatewayParts, manifest: Manifest, message: OfferMessage) -> Evidence:
+    """Return what came with an artifact, and whom to believe about it."""
+    return Evidence(
+        manifest=manifest,
+        model_signature=canonical(message.model_signature),
+        manifest_attestation=canonical(message.manifest_attestation),
+        origin=_origin(parts, manifest.organization),
+    )
+
+
+def ask_receive(
+    parts: GatewayParts, offered: Offered, standing: Standing, failed: tuple[str, ...], *, signed: bool
+) -> Decision:
+    """Ask policy whether the gateway may receive this; the answer is recorded before it is returned."""
+    offer = offered.offer
+    return parts.judge.ask(
+        "receive",
+        parts.identity,
+        artifact=artifact_facts(offered.manifest, quarantined=False, signed=signed),
+        agreement=agreement_facts(standing),
+        transfer=TransferFacts(
+            purpose=offer.purpose,
+            destination_org=parts.organization,
+            destination_region=parts.region,
+            initiator=offer.requester,
+            mtls=True,  # listeners take no other connections, and the owner verified the certificate again
+            zone="partner",
+            preflight_passed=not failed,
+            preflight_failed=failed,
+        ),
+        about={"transfer": offer.transfer, "partner": offer.sender},
+    )
+
+
+def check_current(parts: GatewayParts, offer: Offer) -> None:
+    """Check that an offer may be accepted now.
+
+    Raises:
+        ProblemError: 409, it has expired or is from the future.
+    """
+    now = parts.clock()
+    if offer.expires <= now or offer.issued > now + SKEW:
+        raise ProblemError(
+            409,
+            "The offer is not valid now",
+            codes=("offer-expired",),
+            remedy="Make a new offer, and compare the clocks of both sides.",
+        )
+
+
+def _origin(parts: GatewayParts, organization: str) -> OrganizationTrust | None:
+    try:
+        return parts.trust(organization)
+    except LadingError:
+        return None

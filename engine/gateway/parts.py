@@ -1,0 +1,83 @@
+"""What the gateway needs from the workspace, as one frozen bundle."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from engine.agreement import AgreementFolder, Standing
+from engine.audit.log import AuditLog
+from engine.audit.note import NoteKey
+from engine.audit.witness import Witness
+from engine.digest import JSON
+from engine.events import Clock, Event, event_id
+from engine.gateway.incoming import Incoming, IncomingTable
+from engine.manifest.registry import Registry
+from engine.policy.judge import Judge
+from engine.signing import OrganizationTrust
+from engine.store import Store
+from engine.wire.journal import Journal
+
+RESERVE_BYTES: Final = 64 << 20
+"""What an incoming artifact must leave free on the store's disk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayParts:
+    """The rooms an incoming transfer passes through, already composed for one organization.
+
+    Attributes:
+        organization: who receives.
+        region: where it is, as agreements name destinations.
+        identity: the gateway's own identity (SPIFFE ID), which signs the statements.
+        sign: signs a statement as the gateway.
+        trust: whose signatures count for an organization.
+        log_keys: the pinned keys of an organization's log.
+        standing: how an agreement stands now, by digest.
+        remember: verifies a checkpoint of an organization's log and keeps it outside the database.
+        newest_checkpoint: the newest checkpoint of a partner's log that is remembered; empty before the first.
+        keep_attestation: keeps the bundle `model` or `manifest` of an artifact.
+        document: this organization's signed trust document.
+    """
+
+    organization: str
+    region: str
+    identity: str
+    clock: Clock
+    log: AuditLog
+    table: IncomingTable
+    journal: Journal
+    store: Store
+    registry: Registry
+    agreements: AgreementFolder
+    judge: Judge
+    witness: Witness
+    sign: Callable[[bytes], bytes]
+    trust: Callable[[str], OrganizationTrust]
+    log_keys: Callable[[str], list[NoteKey]]
+    standing: Callable[[str], Standing]
+    remember: Callable[[str, bytes], None]
+    newest_checkpoint: Callable[[str], str]
+    keep_attestation: Callable[[str, str, bytes], None]
+    document: Callable[[], bytes]
+
+    def event(
+        self,
+        transfer: Incoming,
+        kind: str,
+        occurrence: str,
+        payload: Mapping[str, JSON],
+        *,
+        statement: str | None = None,
+    ) -> Event:
+        """Return an event about a transfer; the same occurrence of the same kind is the same event."""
+        return Event(
+            id=event_id(transfer.id, f"{kind}:{occurrence}"),
+            type=kind,
+            actor=self.identity,
+            artifact=transfer.artifact,
+            partner=transfer.partner,
+            transfer=transfer.id,
+            agreement=transfer.agreement,
+            statement=statement,
+            payload=payload,
+        )

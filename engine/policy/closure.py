@@ -1,0 +1,74 @@
+"""The entities a request can reach, and the references that lead nowhere.
+
+A policy reads attributes of an entity it reached. If that entity is missing, evaluation fails, and Cedar skips the
+policy: a forbid would be gone. So every reference has to resolve before Cedar is asked.
+
+INVARIANT: leaving out what cannot be reached changes neither an answer nor its reasons.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from engine.digest import JSON
+from engine.policy.guard import Objection
+from engine.policy.model import Entity, EntityUid, Request
+
+
+def closure(request: Request, entities: Iterable[Entity], named: Iterable[EntityUid]) -> Mapping[EntityUid, Entity]:
+    """Return what is reachable from a request by parents and attributes, sorted by name.
+
+    Args:
+        request: where to start: its principal, its resource, and what its context refers to.
+        entities: all that are known.
+        named: entities that the policies name. They are followed if they are known: a policy may name a role
+            that nobody has.
+
+    Raises:
+        Objection: two entities share a name (`duplicate-entity`), or a reference leads to none
+            (`dangling-reference`).
+    """
+    known: dict[EntityUid, Entity] = {}
+    for entity in entities:
+        if known.setdefault(entity.uid, entity) is not entity:
+            raise Objection("duplicate-entity", f"{entity.uid} was given twice")
+    found: dict[EntityUid, Entity] = {}
+    waiting = [request.principal, request.resource, *references(request.context), *(known.keys() & set(named))]
+    while waiting:
+        uid = waiting.pop()
+        if uid in found:
+            continue
+        if uid not in known:
+            raise Objection("dangling-reference", f"nothing is known about {uid}")
+        found[uid] = known[uid]
+        waiting += found[uid].parents
+        waiting += references(found[uid].attributes)
+    return {uid: found[uid] for uid in sorted(found)}
+
+
+def references(value: JSON) -> Iterator[EntityUid]:
+    """Yield every entity that a JSON value refers to, at any depth.
+
+    Where the schema expects an entity, Cedar reads `{"type": …, "id": …}` as one, with or without `__entity`
+    around it. So everything that looks like a reference counts as one: a record with these two fields is denied
+    rather than a reference overlooked.
+    """
+    stack: list[JSON] = [value]
+    while stack:
+        each = stack.pop()
+        if isinstance(each, Mapping):
+            uid = reference(each)
+            if uid is not None:
+                yield uid
+            stack.extend(each.values())
+        elif isinstance(each, list | tuple):
+            stack.extend(each)
+
+
+def reference(value: JSON) -> EntityUid | None:
+    """Return the entity that a value refers to, or None if it is no reference."""
+    if not isinstance(value, Mapping):
+        return None
+    inner = value.get("__entity", value)
+    if not isinstance(inner, Mapping):
+        return None
+    type_, id_ = inner.get("type"), inner.get("id")
+    return EntityUid(type_, id_) if isinstance(type_, str) and isinstance(id_, str) else None

@@ -1,0 +1,98 @@
+"""Which conditions made a denial: the ones that made a forbid apply, or kept the nearest permit from applying."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from cedarpy import pst
+
+from engine.policy.atoms import Atom
+from engine.policy.bundle import Policy
+from engine.policy.model import Condition
+from engine.policy.values import Facts
+
+Truth: TypeAlias = Mapping[str, bool | None]
+"""By atom id: whether the condition holds; None if it could not be evaluated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How the policies of one action stand to one request.
+
+    Attributes:
+        policies: the policies of the action.
+        truth: how each of their conditions came out.
+        facts: what they looked at.
+    """
+
+    policies: Mapping[str, Policy]
+    truth: Truth
+    facts: Facts
+
+    def of_forbids(self, ids: Iterable[str]) -> tuple[Condition, ...]:
+        """Return the conditions that made these forbids apply."""
+        return tuple(
+            condition for id_ in ids for condition in self._conditions(id_, self._applied(self.policies[id_].atoms))
+        )
+
+    def of_errors(self, ids: Iterable[str | None]) -> tuple[Condition, ...]:
+        """Return the conditions of these policies that could not be evaluated."""
+        errored = [id_ for id_ in ids if id_ is not None and id_ in self.policies]
+        return tuple(
+            condition
+            for id_ in errored
+            for condition in self._conditions(
+                id_, [atom for atom in self.policies[id_].atoms if self.truth[atom.id] is None]
+            )
+        )
+
+    def of_nearest_permit(self) -> tuple[Condition, ...]:
+        """Return the unmet conditions of the permit that has the fewest of them, and of those the most met."""
+        distances = [
+            (len(unmet), len(unmet) - len(policy.atoms), policy.id, unmet)
+            for policy in self._permits()
+            for unmet in [list(self._unmet(policy.atoms))]
+        ]
+        if not distances:
+            return ()
+        _, _, id_, unmet = min(distances, key=lambda distance: distance[:2])
+        certain = [atom for atom in unmet if self.truth[atom.id] is not None]
+        return tuple(self._conditions(id_, certain or unmet))
+
+    def has_permit(self) -> bool:
+        """Say whether some permit applies."""
+        return any(not list(self._unmet(policy.atoms)) for policy in self._permits())
+
+    def _permits(self) -> list[Policy]:
+        return [policy for policy in self.policies.values() if not policy.forbids]
+
+    def _unmet(self, atoms: Iterable[Atom]) -> Iterator[Atom]:
+        """Yield the conditions that keep a policy from applying."""
+        excuses: dict[int, list[Atom]] = {}
+        for atom in atoms:
+            if atom.kind == "unless":
+                excuses.setdefault(atom.clause, []).append(atom)
+            elif self.truth[atom.id] is not True:
+                yield atom
+        for clause in excuses.values():
+            if all(self.truth[atom.id] is True for atom in clause):
+                yield from clause
+
+    def _applied(self, atoms: Iterable[Atom]) -> list[Atom]:
+        """Return the conditions that let a forbid apply: an `unless` that failed first, then what was asked for.
+
+        Scope and `has` only lead up to the conditions that matter; they are told when there is nothing else.
+        """
+        failed = [atom for atom in atoms if atom.kind == "unless" and self.truth[atom.id] is False]
+        asked = [atom for atom in atoms if atom.kind == "when"]
+        telling = (_without_has(failed) or failed) + _without_has(asked)
+        return telling or asked or [atom for atom in atoms if atom.kind == "scope"]
+
+    def _conditions(self, id_: str, atoms: Iterable[Atom]) -> Iterator[Condition]:
+        for atom in atoms:
+            values = self.facts.seen_by(atom.expression)
+            yield Condition(id_, atom.text, self.truth[atom.id], values, self.policies[id_].remedy)
+
+
+def _without_has(atoms: Iterable[Atom]) -> list[Atom]:
+    return [atom for atom in atoms if not isinstance(atom.expression, pst.HasAttr)]

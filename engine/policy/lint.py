@@ -1,0 +1,113 @@
+"""What Cedar's validator lets pass, or notices and does not say through cedarpy.
+
+Each rule takes a policy and yields findings. Errors keep a bundle from loading; warnings are kept with it.
+"""
+
+import unicodedata
+from collections.abc import Iterator
+from typing import Final
+
+from cedarpy import Schema, pst, validate_policies
+
+from engine.findings import Finding, Severity
+from engine.policy.actions import ACTION
+from engine.policy.source import Statement
+from engine.policy.tree import conjuncts, walk
+from engine.policy.wording import condition_text
+
+_ARITHMETIC: Final = frozenset({"add", "sub", "mul", "neg", "offset", "duration_since"})
+_UNREACHABLE: Final = "ladingLooksForAnAttributeThatNoEntityHas"
+
+
+def lint(statement: Statement, policy: pst.Template, schema: Schema) -> Iterator[Finding]:
+    """Look at one policy that Cedar's strict validation has passed."""
+    yield from _impossible(statement, policy, schema)
+    yield from _disguised(statement, policy)
+    yield from _hidden_groups(statement, policy)
+    yield from _overflowing(statement, policy)
+
+
+def _impossible(statement: Statement, policy: pst.Template, schema: Schema) -> Iterator[Finding]:
+    """A policy that can never apply. cedarpy drops the validator's own warning.
+
+    The validator checks no clause that cannot be reached. So a last clause that is certainly wrong is added:
+    whoever passes with it never gets there.
+    """
+    probe = f"{statement.text.rstrip().removesuffix(';')} when {{ principal.{_UNREACHABLE} }};"
+    if validate_policies(probe, schema).validation_passed or _contradicts_itself(policy):
+        yield Finding(
+            "policy-impossible",
+            Severity.ERROR,
+            statement.place,
+            f"the {policy.effect} can never apply, expected a condition that some request meets",
+            "Mend the condition that is always false, or remove the policy.",
+        )
+
+
+def _contradicts_itself(policy: pst.Template) -> bool:
+    """Say whether a policy demands a condition and its opposite, which types alone do not show."""
+    demanded: set[pst.Expr] = set()
+    for clause in policy.clauses:
+        if isinstance(clause, pst.When):
+            demanded.update(conjuncts(clause.expr))
+        else:
+            demanded.add(pst.UnaryOp("not", clause.expr))
+    return any(pst.UnaryOp("not", each) in demanded for each in demanded)
+
+
+def _disguised(statement: Statement, policy: pst.Template) -> Iterator[Finding]:
+    """Text that reads as something else: a Cyrillic letter in a Latin word, a character that cannot be seen."""
+    for text in _texts(policy):
+        scripts = {unicodedata.name(char, "?").split()[0] for char in text if char.isalpha()}
+        if len(scripts) > 1 or not text.isprintable():
+            yield Finding(
+                "text-disguised",
+                Severity.ERROR,
+                statement.place,
+                f"{text!a} mixes scripts or hides characters, expected one script, all of it visible",
+                "Type the text again.",
+            )
+
+
+def _texts(policy: pst.Template) -> Iterator[str]:
+    yield from policy.annotations.values()
+    for node in walk(policy):
+        match node:
+            case pst.StringLit(text) | pst.EntityUid(_, text):
+                yield text
+            case pst.Like(_, pattern):
+                yield "".join(each.value for each in pattern if isinstance(each, pst.Char))
+
+
+def _hidden_groups(statement: Statement, policy: pst.Template) -> Iterator[Finding]:
+    """`action in …` in a condition needs the action hierarchy at run time, which a bundle must not."""
+    for node in walk(policy.clauses):
+        match node:
+            case pst.BinaryOp("in", member, group) | pst.Is(member, _, group) if _about_actions(member, group):
+                yield Finding(
+                    "action-group-in-condition",
+                    Severity.ERROR,
+                    statement.place,
+                    f"{condition_text(node)} stands in a condition, expected it in the policy's scope",
+                    "Write the group where the policy names its action.",
+                )
+
+
+def _about_actions(member: pst.Expr, group: pst.Expr | None) -> bool:
+    inside = [*walk(member), *walk(group)]
+    return group is not None and (pst.Var("action") in inside or ACTION in inside)
+
+
+def _overflowing(statement: Statement, policy: pst.Template) -> Iterator[Finding]:
+    """Arithmetic in a forbid: an overflow is an error, and errors deny more than their author meant."""
+    if policy.effect != "forbid":
+        return
+    for node in walk(policy.clauses):
+        if isinstance(node, pst.BinaryOp | pst.UnaryOp) and node.op in _ARITHMETIC:
+            yield Finding(
+                "arithmetic-in-forbid",
+                Severity.WARNING,
+                statement.place,
+                f"{condition_text(node)} can overflow, and every request for which it does is denied",
+                "Compare the values directly, or have the engine state the sum as a fact.",
+            )

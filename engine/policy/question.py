@@ -1,0 +1,89 @@
+"""A request made ready to be asked: guarded, cut down to what matters, with the clock set."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from cedarpy import Entities, PolicySet, Schema, is_authorized
+
+from engine.digest import JSON, canonical, sha256
+from engine.policy.bundle import PolicyBundle, Slice
+from engine.policy.closure import closure
+from engine.policy.explain import Explanation
+from engine.policy.guard import Objection, Raw
+from engine.policy.model import Entity, EntityUid, Request, moment
+from engine.policy.values import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What Cedar is asked.
+
+    Attributes:
+        request: the request as it came.
+        context: its context, and the time.
+        entities: what the request can reach, by name.
+        entities_digest: SHA-256 of the canonical JSON list of these entities, sorted by name, each in Cedar's
+            JSON entity format.
+        slice: the policies that can apply to its action.
+        schema: the schema that all of it fits.
+        store: the entities as Cedar holds them, checked against the schema.
+    """
+
+    request: Request
+    context: Mapping[str, JSON]
+    entities: Mapping[EntityUid, Entity]
+    entities_digest: str
+    slice: Slice
+    schema: Schema
+    store: Entities
+
+    def ask(self, policies: PolicySet) -> Raw:
+        """Ask Cedar about these policies."""
+        result = is_authorized(
+            self.request.to_json() | {"context": dict(self.context)}, policies, self.store, self.schema
+        )
+        diagnostics = result.diagnostics
+        return Raw(result.decision.value, tuple(sorted(diagnostics.reasons)), tuple(diagnostics.errors))
+
+    def explanation(self) -> Explanation:
+        """Ask Cedar which single conditions of the slice hold."""
+        told = self.ask(self.slice.probes)
+        truth: dict[str, bool | None] = {
+            atom.id: False for policy in self.slice.policies.values() for atom in policy.atoms
+        }
+        truth |= dict.fromkeys(told.reasons, True)
+        truth |= dict.fromkeys((id_ for id_ in told.errored() if id_ is not None), None)
+        return Explanation(self.slice.policies, truth, Facts(self.request, self.context, self.entities))
+
+
+def prepare(bundle: PolicyBundle, request: Request, entities: Iterable[Entity], now: datetime) -> Question:
+    """Check a request and make it ready.
+
+    Raises:
+        Objection: the request brings its own clock, names an unknown action, or leads to an entity that is
+            missing, given twice or not as the schema demands.
+    """
+    if "now" in request.context:
+        raise Objection("clock-supplied", "the context says what time it is")
+    if now.tzinfo is None:
+        raise Objection("clock-without-zone", "the time has no time zone")
+    policies = bundle.slices.get(request.action)
+    if policies is None:
+        raise Objection("unknown-action", f"the schema has no action {request.action!r}")
+    reached = closure(request, entities, policies.named)
+    try:
+        document = canonical([entity.to_json() for entity in reached.values()])
+        # INVARIANT: with the schema. Without it Cedar checks no attribute and knows no action hierarchy.
+        store = Entities.from_json_str(document.decode(), bundle.schema)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise Objection("entity-refused", f"{error}; given were {', '.join(map(str, reached))}") from None
+    return Question(
+        request=request,
+        context={**request.context, "now": moment(now)},
+        entities=reached,
+        entities_digest=sha256(document),
+        slice=policies,
+        schema=bundle.schema,
+        store=store,
+    )

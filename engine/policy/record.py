@@ -1,0 +1,104 @@
+"""A decision as canonical JSON, made of its inputs alone, so that deciding again gives the same bytes.
+
+The format is specified in `docs/formats/decision.md`.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from importlib.metadata import version
+from typing import Final
+
+from engine.digest import JSON, canonical, sha256
+from engine.events import timestamp
+from engine.policy.bundle import PolicyBundle
+from engine.policy.guard import Objection
+from engine.policy.model import DECISION_FORMAT, Answer, Condition, Decision, Request, printable
+
+_ID_LENGTH: Final = 32  # hexadecimal characters
+_MAX_TEXT: Final = 2000  # characters of one error message
+_ENGINE: Final = f"cedarpy {version('cedarpy')}"
+
+
+def decision(
+    bundle: PolicyBundle,
+    request: Request,
+    now: datetime,
+    *,
+    entities: str | None = None,
+    raw: str = "",
+    failsafe: str | None = None,
+    reasons: Sequence[str] = (),
+    errors: Sequence[str] = (),
+    conditions: Sequence[Condition] = (),
+    remedies: Sequence[str] = (),
+    obligations: Sequence[str] = (),
+) -> Decision:
+    """Put a decision together with its record. It permits only if Cedar allowed and no guard spoke.
+
+    Args:
+        bundle: what decided.
+        request: what was asked.
+        now: when.
+        entities: digest of the entities that were reached (see `Question`); None if it did not come that far.
+        raw: as the attribute of `Decision`, like everything that follows.
+        failsafe: the guard that spoke.
+        reasons: the determining policies.
+        errors: what went wrong.
+        conditions: what made a denial.
+        remedies: what to do about it.
+        obligations: what is asked for.
+
+    Raises:
+        Objection: without a failsafe: the request has no canonical form, so that it could not be recorded.
+    """
+    answer = Answer.PERMIT if raw == "Allow" and failsafe is None else Answer.DENY
+    errors = tuple(_short(error) for error in errors)
+    disclosed = tuple(id_ for id_ in reasons if bundle.policies[id_].disclosed)
+    record: dict[str, JSON] = {
+        "format": DECISION_FORMAT,
+        "time": timestamp(now),
+        "mode": "enforce",
+        "policy": bundle.digest,
+        "schema": bundle.schema_digest,
+        "engine": _ENGINE,
+        "request": request.to_json(),
+        "entities": entities,
+        "decision": answer.value,
+        "raw": raw,
+        "failsafe": failsafe,
+        "reasons": list(reasons),
+        "errors": list(errors),
+        "conditions": [condition.to_json() for condition in conditions],
+        "remedies": list(remedies),
+        "obligations": list(obligations),
+        "disclosed": list(disclosed),
+    }
+    data = _canonical(record)
+    return Decision(
+        id=sha256(data)[:_ID_LENGTH],
+        decision=answer,
+        failsafe=failsafe,
+        raw=raw,
+        reasons=tuple(reasons),
+        errors=errors,
+        conditions=tuple(conditions),
+        remedies=tuple(remedies),
+        obligations=tuple(obligations),
+        disclosed=disclosed,
+        bundle_digest=bundle.digest,
+        record=data,
+    )
+
+
+def _canonical(record: Mapping[str, JSON]) -> bytes:
+    try:
+        return canonical(record)
+    except (ValueError, TypeError, RecursionError) as error:
+        # INVARIANT: what cannot be recorded is not answered. Only a failsafe leaves the request's place empty.
+        if record["failsafe"] is None:
+            raise Objection("request-refused", f"the facts have no canonical form: {error}") from None
+        return canonical({**record, "request": None})
+
+
+def _short(text: str) -> str:
+    return printable(text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}…")

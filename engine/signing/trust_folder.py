@@ -1,0 +1,209 @@
+"""The workspace's `trust/` folder: our own trust document, our partners', and those a person has yet to confirm.
+
+    own/       trust.json, trust_config.json
+    partners/  <organization>/trust.json, trust_config.json
+    pending/   <organization>.json
+    identities.toml
+
+`trust_config.json` repeats a part of `trust.json` for tools that are not ours. A copy of the folder is all that is
+needed to verify old bundles, so reading never writes and does not ask whether a document has expired.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from engine.errors import BadSignature, InputError
+from engine.files import write_atomic
+from engine.signing.identity import AllowedIdentity, check_organization, dump_identities, load_identities
+from engine.signing.organization_trust import OrganizationTrust
+from engine.signing.trust_document import LIMIT, TrustDocument, fingerprint, read_trust, verify_trust
+
+_DOCUMENT: Final = "trust.json"
+_CONFIG: Final = "trust_config.json"
+
+
+class TrustFolder:
+    """Reads and writes one trust folder."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def own(self) -> TrustDocument:
+        """Return our own trust document.
+
+        Raises:
+            InputError: there is none, or it cannot be read.
+        """
+        if not self._own_path.exists():
+            raise InputError(f"{self._own_path} does not exist", remedy="Make a workspace with 'lading init'.")
+        return read_trust(_bytes(self._own_path))
+
+    def set_own(self, data: bytes, *, now: datetime) -> TrustDocument:
+        """Adopt a signed document as our own: the first one, or the successor of the one that is there.
+
+        Raises:
+            InputError: it is not a trust document.
+            BadSignature: it does not verify.
+        """
+        document = self._verify_next(data, self._own_path, now)
+        self._adopt(document, data, self._own_path)
+        return document
+
+    def partners(self) -> tuple[str, ...]:
+        """Return the organizations whose trust documents a person confirmed, sorted."""
+        return tuple(sorted(path.parent.name for path in self._path.glob(f"partners/*/{_DOCUMENT}")))
+
+    def partner(self, organization: str) -> TrustDocument:
+        """Return a confirmed partner's trust document.
+
+        Raises:
+            InputError: we know no such partner, or its document cannot be read.
+            BadSignature: the document was altered since it was confirmed.
+        """
+        if organization not in self.partners():
+            known = ", ".join(self.partners()) or "none"
+            raise InputError(
+                f"{organization!a} is not a confirmed partner; confirmed are: {known}",
+                remedy="Add its trust document with 'lading partner add', then confirm its fingerprint.",
+            )
+        path = self._partner_path(organization)
+        return _expect_organization(read_trust(_bytes(path)), organization, path)
+
+    def document(self, organization: str) -> TrustDocument:
+        """Return the trust document of an organization: our own, or a confirmed partner's.
+
+        Raises:
+            InputError: we do not know the organization.
+            BadSignature: the document was altered.
+        """
+        ours = self._own_path.exists() and self.own().organization == organization
+        return self.own() if ours else self.partner(organization)
+
+    def pending(self) -> tuple[TrustDocument, ...]:
+        """Return the documents that wait for confirmation, sorted by organization."""
+        return tuple(read_trust(_bytes(path)) for path in sorted(self._path.glob("pending/*.json")))
+
+    def add_pending(self, data: bytes, *, now: datetime) -> TrustDocument:
+        """Keep a partner's document until a person has compared its fingerprint.
+
+        Raises:
+            InputError: it is not a trust document, its Sigstore configuration is broken, or it is our own.
+            BadSignature: it does not verify, or is not the next version of the one we have confirmed.
+        """
+        from engine.signing.verification import load_trust_config
+
+        organization = read_trust(data).organization
+        if self._own_path.exists() and self.own().organization == organization:
+            raise InputError(f"{organization} is this very organization", remedy="Add the document of the other side.")
+        document = self._verify_next(data, self._partner_path(organization), now)
+        load_trust_config(document.trust_config_text(), what=f"the trust_config of {organization}")
+        write_atomic(self._pending_path(organization), data)
+        return document
+
+    def confirm(self, organization: str, confirmed: str, *, now: datetime) -> TrustDocument:
+        """Trust a pending document from now on, because a person compared its fingerprint.
+
+        Its identities replace those that `identities.toml` has for the organization.
+
+        Args:
+            organization: whose document.
+            confirmed: the fingerprint as the person got it by another way; case, spaces and hyphens do not matter.
+            now: the time.
+
+        Raises:
+            InputError: nothing is pending from this organization.
+            BadSignature: the fingerprint is another one, or the document does not verify (any more).
+        """
+        waiting = self._pending_path(organization)
+        if not waiting.exists():
+            raise InputError(
+                f"no trust document of {organization} is waiting", remedy="Add it with 'lading partner add'."
+            )
+        data = _bytes(waiting)
+        document = self._verify_next(data, self._partner_path(organization), now)
+        _expect_organization(document, organization, waiting)
+        expected = fingerprint(document).replace("-", "")
+        given = confirmed.translate({ord(separator): None for separator in "- :\t\n"}).lower()
+        if given != expected:
+            raise BadSignature(
+                f"the waiting trust document of {organization} has another fingerprint: {fingerprint(document)}",
+                remedy="Ask the organization for its fingerprint again. If it stays different, somebody replaced "
+                "the document on its way.",
+            )
+        self._adopt(document, data, self._partner_path(organization))
+        waiting.unlink()
+        return document
+
+    def organization_trust(self, organization: str) -> OrganizationTrust:
+        """Return what bundles of an organization, ours or a partner's, are verified with.
+
+        Raises:
+            InputError: we do not know the organization, or one of its files cannot be read.
+            BadSignature: its files were altered since they were confirmed.
+        """
+        document = self.document(organization)
+        ours = self._own_path.exists() and self.own() == document
+        path = (self._own_path if ours else self._partner_path(organization)).with_name(_CONFIG)
+        if _bytes(path).decode("utf-8", "replace").strip() != document.trust_config_text():
+            raise BadSignature(
+                f"{path} is not what the signed document beside it says",
+                remedy=f"Find out who changed it, and restore it from {_DOCUMENT}.",
+            )
+        return OrganizationTrust(organization, document.trust_config_text(), self._identities().get(organization, ()))
+
+    @property
+    def _own_path(self) -> Path:
+        return self._path / "own" / _DOCUMENT
+
+    def _partner_path(self, organization: str) -> Path:
+        return self._path / "partners" / _folder_name(organization) / _DOCUMENT
+
+    def _pending_path(self, organization: str) -> Path:
+        return self._path / "pending" / f"{_folder_name(organization)}.json"
+
+    def _identities(self) -> dict[str, tuple[AllowedIdentity, ...]]:
+        path = self._path / "identities.toml"
+        return load_identities(path) if path.exists() else {}
+
+    def _verify_next(self, data: bytes, path: Path, now: datetime) -> TrustDocument:
+        """Verify `data` as what comes after the document in `path`; the same document again is fine."""
+        known = _bytes(path) if path.exists() else None
+        previous = read_trust(known) if known is not None and known != data else None
+        return verify_trust(data, now=now, previous=previous)
+
+    def _adopt(self, document: TrustDocument, data: bytes, path: Path) -> None:
+        # The document comes last: after a crash before it, confirming again completes what was begun.
+        write_atomic(path.with_name(_CONFIG), document.trust_config_text().encode("utf-8"))
+        identities = {**self._identities(), document.organization: document.identities}
+        write_atomic(self._path / "identities.toml", dump_identities(identities).encode("utf-8"))
+        write_atomic(path, data)
+
+
+def _bytes(path: Path) -> bytes:
+    """Read a file that should be small."""
+    remedy = "Restore the file from a backup, or add and confirm the document again."
+    try:
+        with path.open("rb") as file:
+            data = file.read(LIMIT + 1)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}", remedy=remedy) from error
+    if len(data) > LIMIT:
+        raise InputError(f"{path} has more than {LIMIT} bytes", remedy=remedy)
+    return data
+
+
+def _folder_name(organization: str) -> str:
+    try:
+        return check_organization(organization)
+    except ValueError as error:
+        raise InputError(str(error), remedy="Name the organization as its trust document does.") from None
+
+
+def _expect_organization(document: TrustDocument, expected: str, path: Path) -> TrustDocument:
+    if document.organization != expected:
+        raise BadSignature(
+            f"{path} is the trust document of {document.organization}, not of {expected}",
+            remedy="Find out who moved it, then add and confirm the right document again.",
+        )
+    return document

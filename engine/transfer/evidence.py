@@ -1,0 +1,119 @@
+"""What the two logs say about a transfer: each side witnesses the other's, and the sender keeps the proofs of both."""
+
+import base64
+from http import HTTPStatus
+
+from engine.audit.checkpoint import Checkpoint, open_checkpoint, read_checkpoint
+from engine.audit.entry import parse_leaf
+from engine.audit.merkle import leaf_hash, verify_inclusion
+from engine.audit.note import decode_base64
+from engine.audit.tiles import TileTree, tile_path, tile_width
+from engine.audit.witness import add_checkpoint_body
+from engine.digest import canonical
+from engine.errors import InputError, LogTampered
+from engine.events import Event, event_id
+from engine.transfer.outgoing import Outgoing
+from engine.transfer.partner import Partner
+from engine.transfer.parts import Parts
+from engine.wire.messages import EvidenceMessage
+
+TRIES = 3
+
+
+def seek_cosignature(parts: Parts, partner: Partner, organization: str) -> bool:
+    """Ask a partner's witness to cosign this log's newest checkpoint, and keep the cosignature.
+
+    Returns:
+        False when the witness refused; that is recorded, and an alarm, but it does not undo a delivery.
+    """
+    note = parts.recorder.checkpoint()
+    size, old = read_checkpoint(note).size, 0
+    answer = b""
+    for _ in range(TRIES):
+        proof = parts.prove_consistency(old, size) if 0 < old < size else []
+        status, answer = partner.add_checkpoint(add_checkpoint_body(old, proof, note))
+        if status == HTTPStatus.OK:
+            parts.add_cosignature(size, answer, organization)
+            parts.recorder.record(_witnessed("witness.received", parts, organization, size))
+            return True
+        if status != HTTPStatus.CONFLICT or not answer.strip().isdigit() or int(answer) > size:
+            break
+        old = int(answer)
+    parts.recorder.record(_witnessed("witness.refused", parts, organization, size, answer.decode("utf-8", "replace")))
+    return False
+
+
+def collect_evidence(parts: Parts, partner: Partner, transfer: Outgoing) -> bytes:
+    """Fetch the partner's log entries about a transfer, verify every proof, cosign the checkpoint they hang on.
+
+    Returns:
+        The evidence as canonical JSON, with this organization's cosignature in its checkpoint.
+
+    Raises:
+        LogTampered: an entry is not in the log, or the log does not extend what this organization saw before.
+        BadSignature: the checkpoint is not signed by the partner's pinned log key.
+    """
+    evidence = partner.evidence(transfer.id)
+    note = evidence.checkpoint.encode()
+    checkpoint = open_checkpoint(note, parts.log_keys(transfer.partner)).checkpoint
+    _check_entries(evidence, checkpoint, transfer)
+    cosigned = note + _cosign(parts, partner, transfer.partner, note, checkpoint)
+    parts.remember(transfer.partner, cosigned)
+    entries = [entry.model_dump(mode="json") for entry in evidence.entries]
+    return canonical({"checkpoint": cosigned.decode(), "entries": entries})
+
+
+def _check_entries(evidence: EvidenceMessage, checkpoint: Checkpoint, transfer: Outgoing) -> None:
+    for entry in evidence.entries:
+        leaf = base64.b64decode(entry.leaf)
+        proof = [decode_base64(node, what="a proof of the partner's log") for node in entry.proof]
+        about = parse_leaf(leaf).get("transfer")
+        inside = verify_inclusion(entry.index, checkpoint.size, leaf_hash(leaf), proof, checkpoint.root)
+        if not inside or about != transfer.id:
+            raise LogTampered(
+                f"{transfer.partner} showed entry {entry.index} of its log, which its checkpoint does not hold",
+                remedy="Ask them to run 'lading audit verify', and keep what they sent.",
+            )
+
+
+def _cosign(parts: Parts, partner: Partner, organization: str, note: bytes, checkpoint: Checkpoint) -> bytes:
+    """Have our witness cosign the partner's checkpoint; return the cosignature line."""
+    last = parts.witness.last(checkpoint.origin)
+    old = last.size if last else 0
+    if old > checkpoint.size:
+        raise _not_extending(organization, f"it shrank from {old} to {checkpoint.size} entries")
+    proof = _prove(partner, old, checkpoint.size) if 0 < old < checkpoint.size else []
+    answer = parts.witness.add_checkpoint(add_checkpoint_body(old, proof, note))
+    if answer.status != HTTPStatus.OK:
+        raise _not_extending(organization, answer.body.decode("utf-8", "replace").strip())
+    return answer.body
+
+
+def _prove(partner: Partner, old: int, new: int) -> list[bytes]:
+    """Build the consistency proof from the partner's own tiles (C2SP tlog-tiles)."""
+
+    def read(level: int, number: int) -> bytes:
+        width = tile_width(level, number, new)
+        return partner.tile(tile_path(level, number, width).removeprefix("tile/"))
+
+    try:
+        return TileTree(read).prove_consistency(old, new)
+    except InputError as error:
+        raise LogTampered(f"the partner's log tiles are unreadable: {error}", remedy=error.remedy) from error
+
+
+def _witnessed(kind: str, parts: Parts, organization: str, size: int, why: str = "") -> Event:
+    return Event(
+        id=event_id(organization, f"{kind}:{size}"),
+        type=kind,
+        actor=f"spiffe://{parts.organization}/gateway",
+        partner=organization,
+        payload={"size": size, "why": why[:500]} if why else {"size": size},
+    )
+
+
+def _not_extending(organization: str, why: str) -> LogTampered:
+    return LogTampered(
+        f"the log of {organization} does not extend what was seen of it before: {why}",
+        remedy="Keep both checkpoints: together they prove it. Talk to them before you exchange anything else.",
+    )

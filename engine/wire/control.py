@@ -1,0 +1,205 @@
+"""The owner's application behind the listeners: everything partners ask for, but chunks.
+
+A listener passes on the certificate it saw; who the peer is, is decided here again. Handlers are plain functions
+that read databases and verify signatures, so each request runs in a thread from start to end.
+"""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from aiohttp import web
+
+from engine.errors import UntrustedPeer
+from engine.wire.answers import answer_problems, content_length
+from engine.wire.messages import (
+    AcceptanceMessage,
+    AgreementMessage,
+    EvidenceMessage,
+    MissingMessage,
+    OfferMessage,
+    ReceiptMessage,
+    StatusMessage,
+)
+from engine.wire.problem import UNTRUSTED, ProblemError
+from engine.wire.routes import OFFER_LIMIT, PEER_HEADER, ROUTES, TRANSFERS, Route
+
+THREADS: Final = 8
+
+_JSON: Final = "application/json"
+_TEXT: Final = "text/plain; charset=utf-8"
+_SIZE: Final = "text/x.tlog.size"  # C2SP tlog-witness: the answer 409 says the size in this type
+_BYTES: Final = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The answer to an offer.
+
+    Attributes:
+        message: the signed acceptance.
+        known: True if the very same offer was accepted before.
+    """
+
+    message: AcceptanceMessage
+    known: bool
+
+
+class Handlers(Protocol):
+    """What the gateway does with requests. Each method runs in a thread, several at once.
+
+    `peer` is the organization that asks, verified. To refuse, a method raises `ProblemError`; an `InputError`
+    becomes 400 with its message, anything else 500 without one.
+    """
+
+    def offer(self, peer: str, message: OfferMessage) -> Accepted:
+        """Decide about an offer; sign the acceptance."""
+        ...
+
+    def missing(self, peer: str, transfer: str) -> MissingMessage:
+        """Say which chunks are still to be sent."""
+        ...
+
+    def commit(self, peer: str, transfer: str) -> ReceiptMessage:
+        """Sign the delivery receipt; 409 while chunks are missing."""
+        ...
+
+    def status(self, peer: str, transfer: str) -> StatusMessage:
+        """Say how a transfer stands."""
+        ...
+
+    def evidence(self, peer: str, transfer: str) -> EvidenceMessage:
+        """Return what this side's log says about a transfer."""
+        ...
+
+    def agreement(self, peer: str, message: AgreementMessage) -> AgreementMessage:
+        """Take an agreement with its signatures; return it with all that are here."""
+        ...
+
+    def add_checkpoint(self, peer: str, body: bytes) -> tuple[int, bytes]:
+        """Answer as a C2SP witness: status and body."""
+        ...
+
+    def checkpoint(self, peer: str) -> bytes:
+        """Return the newest checkpoint with its cosignatures."""
+        ...
+
+    def tile(self, peer: str, path: str) -> bytes | None:
+        """Return a tile of hashes, such as `0/x001/067.p/3`, or None if there is none."""
+        ...
+
+    def trust(self, peer: str) -> bytes:
+        """Return this organization's signed trust document."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a handler gets to see of a request."""
+
+    peer: str
+    names: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer, before it is written."""
+
+    body: bytes
+    status: int = 200
+    media: str = _JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def control_app(handlers: Handlers, peer_of: Callable[[bytes], str]) -> web.Application:
+    """Return the application for the owner's `wire.sock`.
+
+    Args:
+        handlers: what answers.
+        peer_of: returns the organization of a DER certificate, or raises `UntrustedPeer`.
+    """
+    app = web.Application(middlewares=[answer_problems], client_max_size=OFFER_LIMIT)
+    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="wire")
+
+    async def rest(_: web.Application) -> None:
+        await asyncio.to_thread(pool.shutdown)
+
+    app.on_cleanup.append(rest)
+    desk = _Desk(handlers)
+    for route in ROUTES:
+        app.router.add_route(route.method, route.path, _serving(route, getattr(desk, route.name), peer_of, pool))
+    return app
+
+
+def _serving(
+    route: Route, answer: Callable[[Request], Answer], peer_of: Callable[[bytes], str], pool: ThreadPoolExecutor
+) -> Callable[[web.Request], "asyncio.Future[web.Response]"]:
+    async def serve(request: web.Request) -> web.Response:
+        content_length(request, route.limit)
+        certificate = request.headers.get(PEER_HEADER, "")
+        body = await request.read()
+
+        def work() -> Answer:
+            return answer(Request(_peer(certificate, peer_of), request.match_info, body))
+
+        found = await asyncio.get_running_loop().run_in_executor(pool, work)
+        return web.Response(
+            status=found.status, body=found.body, headers={"Content-Type": found.media, **found.headers}
+        )
+
+    return serve  # type: ignore[return-value] # aiohttp's own type of a handler is private
+
+
+def _peer(certificate: str, peer_of: Callable[[bytes], str]) -> str:
+    try:
+        return peer_of(base64.b64decode(certificate, validate=True))
+    except (binascii.Error, UntrustedPeer):
+        raise ProblemError(403, "Not a confirmed partner", codes=(UNTRUSTED,)) from None
+
+
+class _Desk:
+    """Turns requests into calls of the handlers, and what they return into answers; one method per route."""
+
+    def __init__(self, handlers: Handlers) -> None:
+        self._handlers = handlers
+
+    def offer(self, request: Request) -> Answer:
+        accepted = self._handlers.offer(request.peer, OfferMessage.parse(request.body))
+        place = {"Location": f"{TRANSFERS}/{accepted.message.transfer}"}
+        return Answer(accepted.message.body(), status=200 if accepted.known else 201, headers=place)
+
+    def status(self, request: Request) -> Answer:
+        return Answer(self._handlers.status(request.peer, request.names["transfer"]).body())
+
+    def missing(self, request: Request) -> Answer:
+        return Answer(self._handlers.missing(request.peer, request.names["transfer"]).body())
+
+    def commit(self, request: Request) -> Answer:
+        return Answer(self._handlers.commit(request.peer, request.names["transfer"]).body())
+
+    def evidence(self, request: Request) -> Answer:
+        return Answer(self._handlers.evidence(request.peer, request.names["transfer"]).body())
+
+    def agreement(self, request: Request) -> Answer:
+        return Answer(self._handlers.agreement(request.peer, AgreementMessage.parse(request.body)).body())
+
+    def add_checkpoint(self, request: Request) -> Answer:
+        status, body = self._handlers.add_checkpoint(request.peer, request.body)
+        return Answer(body, status, _SIZE if status == web.HTTPConflict.status_code else _TEXT)
+
+    def checkpoint(self, request: Request) -> Answer:
+        return Answer(self._handlers.checkpoint(request.peer), media=_TEXT)
+
+    def tile(self, request: Request) -> Answer:
+        found = self._handlers.tile(request.peer, request.names["tile"])
+        if found is None:
+            raise ProblemError(404, "No such tile", codes=("unknown-tile",))
+        return Answer(found, media=_BYTES)
+
+    def trust(self, request: Request) -> Answer:
+        return Answer(self._handlers.trust(request.peer))

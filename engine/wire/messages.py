@@ -1,0 +1,209 @@
+"""The JSON bodies that gateways exchange. Unknown fields, repeated keys and other types are refused.
+
+What is signed travels as what it is: canonical documents as strings (so that their bytes stay the same), Sigstore
+bundles as JSON objects (their own signature covers what counts). No message is trusted for being well-formed.
+"""
+
+import base64
+import binascii
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, ClassVar, Final, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import to_json
+
+from engine.digest import parse_json
+from engine.errors import InputError
+from engine.wire.bitmap import read_bitmap, write_bitmap
+from engine.wire.routes import AGREEMENT_LIMIT, ANSWER_LIMIT, OFFER_LIMIT
+
+_BUNDLE_DEPTH: Final = 64
+
+
+def _base64(text: str) -> str:
+    try:
+        whole = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("not base64") from None
+    if base64.b64encode(whole).decode("ascii") != text:
+        raise ValueError("not base64 in its one form")
+    return text
+
+
+def _shallow(bundle: dict[str, Any]) -> dict[str, Any]:
+    level: list[Any] = [bundle]
+    for _ in range(_BUNDLE_DEPTH):
+        level = [inner for outer in level for inner in _inside(outer)]
+    if level:
+        raise ValueError(f"nested more than {_BUNDLE_DEPTH} deep")
+    return bundle
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+
+
+Transfer = Annotated[str, Field(pattern=r"^tr-[0-9a-f]{24}$")]
+Organization = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,252}$")]
+Base64 = Annotated[str, AfterValidator(_base64)]
+Bundle = Annotated[dict[str, Any], AfterValidator(_shallow)]
+"""A Sigstore bundle, as JSON. Whoever uses it verifies it."""
+Note = Annotated[str, Field(max_length=64 << 10)]
+"""A C2SP signed note: a checkpoint with its cosignatures."""
+
+
+class Message(BaseModel):
+    """A body of one kind. `LIMIT` is the most bytes it may have."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    LIMIT: ClassVar[int] = ANSWER_LIMIT
+
+    @classmethod
+    def parse(cls, body: bytes) -> Self:
+        """Read what came from outside.
+
+        Raises:
+            InputError: the body is too large, not strict JSON, or not this kind of message.
+        """
+        value = parse_json(body, what=f"the {cls.__name__}", limit=cls.LIMIT)
+        try:
+            # Strict JSON has lists where Python has tuples: the model reads the JSON mode's rules.
+            return cls.model_validate_json(to_json(value), strict=True)
+        except ValidationError as error:
+            faults = "; ".join(
+                f"{'.'.join(str(part) for part in fault['loc']) or 'the whole'}: {fault['msg']}"
+                for fault in error.errors(include_url=False, include_input=False)[:5]
+            )
+            raise InputError(
+                f"the {cls.__name__} cannot be used: {faults}",
+                remedy="Both sides must speak docs/formats/wire.md: compare the versions of lading.",
+            ) from None
+
+    def body(self) -> bytes:
+        """Return the JSON to send; members that are absent are left out."""
+        return to_json(self, exclude_none=True)
+
+
+class OfferMessage(Message):
+    """`POST /v1/transfers`: everything the receiver needs to decide.
+
+    Attributes:
+        offer: the signed offer, an in-toto statement.
+        manifest: canonical manifest.
+        chunks: canonical chunk map.
+        model_signature: OpenSSF Model Signing bundle.
+        manifest_attestation: bundle that binds root digest and manifest.
+    """
+
+    LIMIT: ClassVar[int] = OFFER_LIMIT
+
+    offer: Bundle
+    manifest: str
+    chunks: str
+    model_signature: Bundle
+    manifest_attestation: Bundle
+
+
+class AcceptanceMessage(Message):
+    """The answer to an offer: signed before any byte is sent.
+
+    Attributes:
+        transfer: the id it has from now on.
+        acceptance: the signed acceptance.
+        checkpoint: the receiver's newest checkpoint.
+    """
+
+    transfer: Transfer
+    acceptance: Bundle
+    checkpoint: Note
+
+
+class MissingMessage(Message):
+    """What is still to be sent.
+
+    Attributes:
+        total: how many distinct chunks the offer has.
+        missing: bitmap over them (`engine.wire.bitmap`).
+    """
+
+    total: Annotated[int, Field(ge=0, le=1 << 26)]
+    missing: Annotated[str, Field(max_length=16 << 20)]
+
+    @classmethod
+    def of(cls, bits: Iterable[bool]) -> Self:
+        """Make the message from one bit per chunk, set for those that are missing."""
+        wanted = list(bits)
+        return cls(total=len(wanted), missing=write_bitmap(wanted))
+
+    def positions(self) -> Iterator[int]:
+        """Return the positions of the missing chunks, in order.
+
+        Raises:
+            InputError: the bitmap is not one of `total` bits.
+        """
+        return read_bitmap(self.missing, self.total)
+
+
+class ReceiptMessage(Message):
+    """The answer to a commit: the signed delivery receipt, durable before it is sent.
+
+    Attributes:
+        receipt: the signed receipt.
+        checkpoint: the receiver's newest checkpoint, which covers it.
+    """
+
+    receipt: Bundle
+    checkpoint: Note
+
+
+class StatusMessage(Message):
+    """How a transfer stands at the receiver."""
+
+    transfer: Transfer
+    state: Annotated[str, Field(pattern=r"^[a-z-]{1,32}$")]
+    receipt: Bundle | None = None
+    verdict: Bundle | None = None
+
+
+class EvidenceEntry(Message):
+    """One entry of the other side's log, with its proof of inclusion.
+
+    Attributes:
+        index: of the leaf.
+        leaf: its bytes, in base64.
+        proof: hashes of the path to the root, from below, each in base64.
+    """
+
+    index: Annotated[int, Field(ge=0, lt=1 << 53)]
+    leaf: Annotated[Base64, Field(max_length=88 << 10)]
+    proof: Annotated[tuple[Annotated[Base64, Field(max_length=44)], ...], Field(max_length=63)]
+
+
+class EvidenceMessage(Message):
+    """What the other side's log says about one transfer.
+
+    Attributes:
+        organization: whose log it is.
+        checkpoint: the signed checkpoint under which the proofs hold.
+        entries: the entries of this transfer, in the log's order.
+        decision: canonical record of the policy decision, as far as it is disclosed.
+    """
+
+    organization: Organization
+    checkpoint: Note
+    entries: Annotated[tuple[EvidenceEntry, ...], Field(max_length=4096)]
+    decision: Annotated[str, Field(max_length=1 << 20)] | None = None
+
+
+class AgreementMessage(Message):
+    """An agreement and the signatures that are there so far; both as question and as answer.
+
+    Attributes:
+        agreement: canonical agreement.
+        bundles: for each organization that signed, its bundle.
+    """
+
+    LIMIT: ClassVar[int] = AGREEMENT_LIMIT
+
+    agreement: Annotated[str, Field(max_length=1 << 20)]
+    bundles: Annotated[dict[Organization, Bundle], Field(max_length=2)]

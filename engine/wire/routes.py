@@ -1,0 +1,54 @@
+"""What a partner may ask a gateway for, and how large each body may be. Listener and owner share this table.
+
+Chunks and packs are not in it: they go no further than the listener.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+TRANSFER: Final = "{transfer:tr-[0-9a-f]{24}}"
+TRANSFERS: Final = "/v1/transfers"
+
+OFFER_LIMIT: Final = 64 << 20
+AGREEMENT_LIMIT: Final = 10 << 20
+WITNESS_LIMIT: Final = 128 << 10
+ANSWER_LIMIT: Final = 32 << 20
+"""The most bytes any answer may have."""
+
+CHUNK_PATH: Final = f"{TRANSFERS}/{TRANSFER}/chunks/{{sha256:[0-9a-f]{{64}}}}"
+PACK_PATH: Final = f"{TRANSFERS}/{TRANSFER}/packs"
+
+PEER_HEADER: Final = "Lading-Peer-Certificate"
+"""Set by a listener for the owner: the peer's leaf, DER in base64. From outside it is never passed on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One thing to ask for.
+
+    Attributes:
+        name: which of the `Handlers` answers.
+        method: of HTTP.
+        path: pattern as aiohttp's router reads it.
+        limit: the most bytes of its body; 0 if it has none.
+    """
+
+    name: str
+    method: str
+    path: str
+    limit: int = 0
+
+
+ROUTES: Final = (
+    Route("offer", "POST", TRANSFERS, OFFER_LIMIT),
+    Route("status", "GET", f"{TRANSFERS}/{TRANSFER}"),
+    Route("missing", "GET", f"{TRANSFERS}/{TRANSFER}/missing"),
+    Route("commit", "POST", f"{TRANSFERS}/{TRANSFER}/commit"),
+    Route("evidence", "GET", f"{TRANSFERS}/{TRANSFER}/evidence"),
+    Route("agreement", "POST", "/v1/agreements", AGREEMENT_LIMIT),
+    Route("add_checkpoint", "POST", "/v1/witness/add-checkpoint", WITNESS_LIMIT),
+    Route("checkpoint", "GET", "/v1/log/checkpoint"),
+    # C2SP tlog-tiles, hashes only: tiles of entries would show a partner what others do here.
+    Route("tile", "GET", r"/v1/log/tile/{tile:[0-9]{1,2}/(x[0-9]{3}/){0,6}[0-9]{3}(\.p/[1-9][0-9]{0,2})?}"),
+    Route("trust", "GET", "/v1/trust"),
+)

@@ -1,0 +1,15 @@
+"""Workspace: an organization's folder, and every other room composed for it. The door for command line and screens.
+
+    layout, settings, keys   where things are, what they are set to, what must stay secret
+    owner, acting            one owner process; operations reach it or become it
+    office                   the rooms of one organization, opened when first used
+    operations               what people can have done, by name
+    service                  the owner as a gateway
+    creation, issuing        making a workspace; issuing its trust document
+    partners, agreements, record, doctor, views     reading, without an owner
+
+INVARIANTS
+- One process owns a workspace at a time; only the owner writes its log, its store and its sandbox.
+- Every effect is an operation, decided and recorded before it is visible.
+- A workspace is created wholly or not at all.
+"""

@@ -1,0 +1,374 @@
+"""The office: every room of one organization, composed, for as long as its owner lives.
+
+Parts are opened when first used and closed together: a command that lists partners does not start a Sigstore.
+"""
+
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from functools import cached_property
+from typing import Self
+
+from engine.agreement import Agreement, AgreementFolder, Standing
+from engine.audit.checkpoint import open_checkpoint, read_checkpoint
+from engine.audit.log import AuditLog
+from engine.audit.note import Algorithm, NoteKey, NoteSigner
+from engine.audit.remembered import Remembered
+from engine.audit.witness import Witness
+from engine.database import migrate, open_engine
+from engine.digest import JSON
+from engine.errors import InputError, UsageError
+from engine.events import Clock, system_clock
+from engine.files import write_atomic
+from engine.gateway.incoming import IncomingTable
+from engine.manifest.registry import Registry
+from engine.policy.bundle import PolicyBundle
+from engine.policy.directory import Directory, load_directory
+from engine.policy.engine import PolicyEngine
+from engine.policy.facts import AgreementFacts, ArtifactFacts
+from engine.policy.judge import Judge
+from engine.policy.model import Decision
+from engine.signing import Signatory
+from engine.signing.sandbox import Sandbox
+from engine.signing.signer import Signer
+from engine.signing.trust_folder import TrustFolder
+from engine.store import FileKeySource, Store
+from engine.transfer.courier import CourierPartner
+from engine.transfer.outgoing import OutgoingTable
+from engine.wire.authority import GatewayCA, Leaf
+from engine.wire.courier import Courier
+from engine.wire.dial import Partner
+from engine.wire.tls import client_context
+from engine.workspace.keys import read_secret, secret_key, signing_key
+from engine.workspace.layout import Layout
+from engine.workspace.settings import Settings, load_settings
+
+
+class Office:
+    """One organization's rooms. Only the owner of the workspace may open one.
+
+    Args:
+        layout: where everything is.
+        clock: the time; the system's unless a test says otherwise.
+    """
+
+    def __init__(self, layout: Layout, clock: Clock = system_clock) -> None:
+        self.layout = layout
+        self.clock = clock
+        self.settings: Settings = load_settings(layout.settings)
+        self.on_partners_changed: list[Callable[[], None]] = []
+        self._leaf: Leaf | None = None
+        self._running: set[str] = set()
+        self._lock = threading.Lock()
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Return the office; its parts are opened when first used."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close every part that was opened, the last one first."""
+        self._open.close()
+
+    @property
+    def organization(self) -> str:
+        """The organization's id."""
+        return self.settings.organization.id
+
+    @cached_property
+    def log(self) -> AuditLog:
+        """The audit log, open for appending."""
+        return self._open.enter_context(
+            AuditLog(
+                self.layout.audit_database,
+                origin=self.origin,
+                key=signing_key(self.layout.keys, "log"),
+                pseudonym_key=secret_key(self.layout.keys, "pseudonym"),
+                source=f"urn:lading:{self.organization}",
+                clock=self.clock,
+            )
+        )
+
+    @property
+    def origin(self) -> str:
+        """The name of the log (C2SP origin)."""
+        return f"{self.organization}/lading/audit/0"
+
+    @cached_property
+    def trust(self) -> TrustFolder:
+        """Pinned trust."""
+        return TrustFolder(self.layout.trust)
+
+    @cached_property
+    def remembered(self) -> Remembered:
+        """Checkpoints seen, outside the log's database."""
+        return Remembered(self.layout.remembered)
+
+    @cached_property
+    def witness(self) -> Witness:
+        """This organization's witness of its partners' logs."""
+        signer = NoteSigner(
+            f"{self.organization}/lading/witness", signing_key(self.layout.keys, "witness"), Algorithm.COSIGNATURE
+        )
+        return Witness(self.layout.witness, signer, self.log_key_of, self.clock)
+
+    def log_keys(self, organization: str) -> list[NoteKey]:
+        """Return the pinned keys of an organization's log."""
+        return [NoteKey.parse(vkey) for vkey in self.trust.document(organization).log_keys]
+
+    def log_key_of(self, origin: str) -> NoteKey | None:
+        """Return the pinned key of a partner's log, by its origin."""
+        keys = (key for organization in self.trust.partners() for key in self.log_keys(organization))
+        return next((key for key in keys if key.name == origin), None)
+
+    def remember(self, organization: str, note: bytes) -> None:
+        """Keep a checkpoint of an organization's log, after its pinned key verified it.
+
+        Raises:
+            BadSignature, InputError: it is not one.
+        """
+        keys = self.log_keys(organization)
+        self.remembered.add(note, open_checkpoint(note, keys).checkpoint.origin)
+
+    def remember_own(self) -> None:
+        """Keep this log's newest checkpoint outside its database, so that a rolled-back copy is found out."""
+        self.remembered.add(self.log.checkpoint(), self.origin)
+
+    def newest_checkpoint(self, organization: str) -> str:
+        """Return the newest checkpoint of a partner's log that is remembered; empty before the first."""
+        notes = [self.remembered.newest(key.name) for key in self.log_keys(organization)]
+        return next((note.decode() for note in notes if note is not None), "")
+
+    @cached_property
+    def log_signer(self) -> NoteSigner:
+        """The log's key, for the seals of bills."""
+        return NoteSigner(self.origin, signing_key(self.layout.keys, "log"))
+
+    @cached_property
+    def sandbox(self) -> Sandbox:
+        """The sandbox Sigstore, not yet serving."""
+        return Sandbox(self.layout.keys / "sandbox", self.layout.sandbox, self.organization, self.clock)
+
+    @cached_property
+    def signer(self) -> Signer:
+        """Signs statements; starts the sandbox Sigstore on first use."""
+        return self._open.enter_context(self.sandbox).signer()
+
+    def mint(self, who: str | None) -> str | None:
+        """Mint a token for the name given with `--as`; the sandbox vouches for whoever owns it.
+
+        Raises:
+            InputError: the name is not an identity of this organization.
+        """
+        if who is None:
+            return None
+        return self.sandbox.mint(who if "@" in who or "://" in who else f"{who}@{self.organization}")
+
+    def caller(self, token: str | None) -> Signatory:
+        """Return who acts.
+
+        Raises:
+            UsageError: nobody was named.
+            UntrustedIdentity: the token is not this organization's, or not valid now.
+        """
+        if token is None:
+            raise UsageError(
+                "nobody acts: this operation is under policy and needs to know who asks",
+                remedy="Name yourself with '--as NAME', or set LADING_AS.",
+            )
+        return self.sandbox.check(token, self.clock())
+
+    def sign(self, statement: bytes, identity: str) -> bytes:
+        """Sign a statement as an identity of this organization and return the Sigstore bundle."""
+        return self.signer.sign(statement, self.sandbox.mint(identity))
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The artifacts this organization holds."""
+        engine = open_engine(self.layout.registry_database)
+        self._open.callback(engine.dispose)
+        return Registry(engine, self.clock)
+
+    @cached_property
+    def agreements(self) -> AgreementFolder:
+        """What was agreed with partners."""
+        return AgreementFolder(self.layout.agreements)
+
+    def agreement(self, ref: str) -> tuple[Agreement, Standing]:
+        """Return an agreement and how it stands now; see `standing`."""
+        agreement = self.agreements.get(ref)
+        return agreement, self.standing(agreement)
+
+    def standing(self, agreement: Agreement) -> Standing:
+        """Judge an agreement now, each signature under its own organization's pinned trust."""
+        from engine.workspace.agreements import judge_agreement
+
+        return judge_agreement(self.layout, agreement, self.clock())
+
+    @property
+    def directory(self) -> Directory:
+        """People and services, as `directory.yaml` has them now."""
+        return load_directory(self.layout.directory, self.organization)
+
+    @cached_property
+    def judge(self) -> Judge:
+        """Asks policy and records every answer before anybody acts on it."""
+        engine = PolicyEngine(PolicyBundle.load(self.layout.policies))
+        return Judge(engine, lambda: self.directory, self.log, self.clock)
+
+    def denial(
+        self,
+        action: str,
+        identity: str,
+        *,
+        artifact: ArtifactFacts | None = None,
+        agreement: AgreementFacts | None = None,
+        purpose: str | None = None,
+    ) -> dict[str, JSON] | None:
+        """Ask policy; return None for a permit, and for a denial what a person needs to know about it."""
+        decision = self.judge.ask(action, identity, artifact=artifact, agreement=agreement, purpose=purpose)
+        return None if decision.permitted else describe_denial(decision)
+
+    @cached_property
+    def gateway_ca(self) -> GatewayCA:
+        """Issues the gateway's short-lived certificates."""
+        return GatewayCA(read_secret(self.layout.keys / "gateway-ca.pem"), self.clock)
+
+    def leaf(self) -> Leaf:
+        """Issue a gateway certificate for this process."""
+        life = timedelta(minutes=self.settings.gateway.certificate_minutes)
+        return self.gateway_ca.issue_leaf(self.settings.service_identity, life)
+
+    def bundles(self) -> dict[str, tuple[str, ...]]:
+        """Return the gateway authorities pinned for each partner."""
+        return {org: self.trust.partner(org).gateway_ca for org in self.trust.partners()}
+
+    def partner(self, organization: str) -> CourierPartner:
+        """Return a partner's gateway, to be dialled when it is first asked something.
+
+        Raises:
+            InputError: it is not a confirmed partner.
+        """
+        document = self.trust.partner(organization)
+
+        def context() -> ssl.SSLContext:
+            return client_context(self.client_leaf(), document.gateway_ca)
+
+        pinned = Partner(organization, document.gateway_url, document.gateway_ca, context, self.clock)
+        return CourierPartner(Courier(pinned))
+
+    def client_leaf(self) -> Leaf:
+        """Return the certificate to dial partners with; a new one when a third of its life is over."""
+        life = timedelta(minutes=self.settings.gateway.certificate_minutes)
+        with self._lock:
+            if self._leaf is None or self.clock() > self._leaf.expires - life * 2 / 3:
+                self._leaf = self.leaf()
+            return self._leaf
+
+    def partners_changed(self) -> None:
+        """Tell whoever listens that partners were confirmed."""
+        for told in self.on_partners_changed:
+            told()
+
+    def add_cosignature(self, size: int, lines: bytes, organization: str) -> None:
+        """Keep a partner's cosignature of this log's checkpoint at a size, then remember it outside the database.
+
+        Raises:
+            BadSignature: none of the partner's pinned witness keys made it.
+        """
+        for vkey in self.trust.partner(organization).witness_keys:
+            self.log.add_cosignature(size, lines, NoteKey.parse(vkey))
+        self.remember_own()
+
+    @contextmanager
+    def working_on(self, transfer: str) -> Iterator[None]:
+        """Keep a transfer to one run at a time.
+
+        Raises:
+            UsageError: it is being sent already.
+        """
+        with self._lock:
+            if transfer in self._running:
+                raise UsageError(f"{transfer} is being sent already", remedy="Watch it with 'lading tui'.")
+            self._running.add(transfer)
+        try:
+            yield
+        finally:
+            self._running.discard(transfer)
+
+    def open_everything(self) -> None:
+        """Open what a service uses from several threads, before there are any; a broken part is found now."""
+        for part in (
+            "log",
+            "signer",
+            "registry",
+            "judge",
+            "store",
+            "outgoing",
+            "incoming",
+            "witness",
+            "remembered",
+        ):
+            getattr(self, part)
+
+    def unwitnessed(self, organization: str) -> bool:
+        """Say whether anything but witnessing happened since a partner's witness last cosigned this log."""
+        seen = 0
+        for vkey in self.trust.partner(organization).witness_keys:
+            note = self.log.cosigned_checkpoint(NoteKey.parse(vkey).name)
+            seen = max(seen, read_checkpoint(note).size if note else 0)
+        return any(not self.log.entry(index).type.startswith("witness.") for index in range(seen, self.log.size))
+
+    def keep_attestation(self, root: str, name: str, bundle: bytes) -> None:
+        """Keep a Sigstore bundle about an artifact where people and tools find it."""
+        write_atomic(self.layout.attestation(root, name), bundle)
+
+    def attestation(self, root: str, name: str) -> bytes:
+        """Return the bundle `model` or `manifest` of an artifact.
+
+        Raises:
+            InputError: it is missing.
+        """
+        path = self.layout.attestation(root, name)
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            raise InputError(f"{path} is missing", remedy="Restore it, or pack the artifact again.") from None
+
+    @cached_property
+    def store(self) -> Store:
+        """The sealed store."""
+        return Store(self.layout.store, FileKeySource(self.layout.keys))
+
+    @cached_property
+    def outgoing(self) -> OutgoingTable:
+        """Transfers this organization sends."""
+        engine = open_engine(self.layout.transfer_database)
+        self._open.callback(engine.dispose)
+        migrate(engine, "transfer")
+        return OutgoingTable(engine, self.clock)
+
+    @cached_property
+    def incoming(self) -> IncomingTable:
+        """Transfers this organization receives."""
+        engine = open_engine(self.layout.gateway_database)
+        self._open.callback(engine.dispose)
+        migrate(engine, "gateway")
+        return IncomingTable(engine, self.clock)
+
+
+def describe_denial(decision: Decision) -> dict[str, JSON]:
+    """Return what a person needs to know about a denial: the policies, the conditions with values, the remedies."""
+    reasons: list[JSON] = [
+        {"policy": each.policy, "condition": each.sentence, "remedy": each.remedy} for each in decision.conditions
+    ]
+    return {
+        "denied": {
+            "decision": decision.id,
+            "because": list(decision.because),
+            "reasons": reasons,
+            "remedies": list(decision.remedies),
+        }
+    }

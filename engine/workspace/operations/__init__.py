@@ -1,0 +1,94 @@
+"""Operations: everything a person can have done to a workspace, by name.
+
+Each takes the office, the call and parameters, asks policy where the effect is under policy, records what it did,
+and returns JSON values. The owner performs them; see `engine.workspace.acting`.
+
+INVARIANT: an operation that changes or discloses something is decided and recorded before its effect is visible.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from engine.errors import UsageError
+from engine.workspace.office import Office
+from engine.workspace.settings import explain
+
+
+class Params(BaseModel):
+    """Parameters of an operation; unknown ones are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to perform an operation.
+
+    Attributes:
+        token: the OIDC token of who asks; None if nobody was named.
+        params: what was given, JSON values.
+        progress: takes progress reports while it runs.
+        cancelled: set when nobody waits for the result any more.
+    """
+
+    token: str | None
+    params: Mapping[str, Any]
+    progress: Callable[[Mapping[str, Any]], None]
+    cancelled: threading.Event
+
+    def report(self, step: str) -> Callable[[int, int], None]:
+        """Return a function that reports bytes done and bytes in all under the name of a step."""
+        return lambda done, total: self.progress({"step": step, "done": done, "total": total})
+
+
+Operation = Callable[[Office, Call, Any], Any]
+
+
+def perform(office: Office, name: str, call: Call) -> Any:
+    """Perform an operation and return its result, JSON values.
+
+    Raises:
+        UsageError: there is no such operation, or its parameters are wrong.
+        LadingError: whatever the operation says.
+    """
+    from engine.workspace.operations import (
+        agreements,
+        approvals,
+        artifacts,
+        bills,
+        identities,
+        partners,
+        transfers,
+    )
+
+    known: dict[str, tuple[Operation, type[Params]]] = {
+        "identity.mint": (identities.mint, identities.Mint),
+        "artifact.pack": (artifacts.pack_artifact, artifacts.Pack),
+        "artifact.list": (artifacts.list_artifacts, Params),
+        "artifact.show": (artifacts.show_artifact, artifacts.Named),
+        "artifact.export": (artifacts.export_artifact, artifacts.Export),
+        "artifact.verify": (artifacts.verify_artifact, artifacts.Verify),
+        "partner.add": (partners.add_partner, partners.Add),
+        "partner.confirm": (partners.confirm_partner, partners.Confirm),
+        "trust.issue": (partners.issue_trust, Params),
+        "agreement.propose": (agreements.propose, agreements.Propose),
+        "agreement.sign": (agreements.sign, agreements.Sign),
+        "transfer.send": (transfers.send, transfers.Send),
+        "transfer.list": (transfers.list_transfers, Params),
+        "approval.list": (approvals.waiting, Params),
+        "approval.grant": (approvals.grant, approvals.Answer),
+        "approval.refuse": (approvals.refuse, approvals.Answer),
+        "bill.create": (bills.create, bills.Create),
+    }
+    if name not in known:
+        raise UsageError(f"there is no operation {name!r}", remedy="Use a command of this release of lading.")
+    operation, shape = known[name]
+    try:
+        params = shape.model_validate(dict(call.params))
+    except ValidationError as error:
+        raise UsageError(explain(error), remedy="See the command's --help.") from None
+    return operation(office, call, params)

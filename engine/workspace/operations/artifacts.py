@@ -1,0 +1,283 @@
+"""Artifacts: pack and sign, list, show, export, verify."""
+
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import Field
+
+from engine.checks.signatures import MODEL_SIGNATURE_LIMIT, Evidence, check_signatures
+from engine.digest import JSON, sha256
+from engine.errors import InputError, LadingError, UntrustedIdentity
+from engine.events import Event, event_id, timestamp
+from engine.findings import Finding
+from engine.manifest import pack, verify_folder
+from engine.manifest.artifact import Artifact
+from engine.signing import MANIFEST_REFERENCE, MODEL_SIGNATURE, Signed, manifest_statement, model_statement
+from engine.transfer.facts import agreement_facts, artifact_facts
+from engine.workspace.exporting import export_files, verification_commands
+from engine.workspace.office import Office
+from engine.workspace.operations import Call, Params
+
+PREDICATES: Final = {"model": MODEL_SIGNATURE, "manifest": MANIFEST_REFERENCE}
+WHAT: Final = {
+    "model": "the files of the model (OpenSSF Model Signing)",
+    "manifest": "the manifest (in-toto Reference)",
+}
+
+
+class Pack(Params):
+    """A folder, and what a person says about it."""
+
+    path: Path
+    name: str
+    version: str
+    sensitivity: Literal["public", "internal", "confidential", "restricted"] | None = None
+    licence: str | None = None
+    project: str | None = None
+
+
+class Named(Params):
+    """`ref`: name:version, root digest, or eight or more characters of it."""
+
+    ref: str
+
+
+class Export(Named):
+    """Where to, and what for."""
+
+    folder: Path
+    purpose: str = Field(default="", max_length=200)
+
+
+class Verify(Params):
+    """`artifact`: a reference, or the path of a folder."""
+
+    artifact: str
+
+
+def pack_artifact(office: Office, call: Call, params: Pack) -> dict[str, JSON]:
+    """Describe a folder, sign model and manifest, and record the artifact.
+
+    Raises:
+        UntrustedIdentity: whoever asks may not sign models for this organization.
+    """
+    who = office.caller(call.token).identity
+    _may_sign(office, who)
+    said = {k: v for k in ("sensitivity", "licence", "project") if (v := getattr(params, k)) is not None}
+    packed = pack(
+        params.path,
+        name=params.name,
+        version=params.version,
+        organization=office.organization,
+        created=office.clock(),
+        overrides=said,
+        progress=call.report("packing"),
+    )
+    artifact = office.registry.add_packed(packed, params.path, who)
+    known = not any(check_signatures(_evidence(office, artifact)))
+    if not known:
+        _sign(office, artifact, who)
+    return {
+        "name": artifact.name,
+        "version": artifact.version,
+        "root": artifact.root,
+        "files": len(artifact.manifest.files),
+        "size": _size(artifact),
+        "chunks": len(artifact.chunks.distinct),
+        "licence": artifact.manifest.licence,
+        "signed_by": _verify(office, artifact, "model").signatory.identity,
+        "known": known,
+    }
+
+
+def list_artifacts(office: Office, call: Call, _: Params) -> dict[str, JSON]:
+    """Return the artifacts that whoever asks may view."""
+    who = office.caller(call.token).identity
+    seen = [each for each in office.registry.list() if office.denial("view", who, **facts(office, each)) is None]
+    return {"artifacts": [_brief(artifact) for artifact in seen]}
+
+
+def show_artifact(office: Office, call: Call, params: Named) -> dict[str, JSON]:
+    """Return everything about one artifact."""
+    who = office.caller(call.token).identity
+    artifact = office.registry.get(params.ref)
+    if denied := office.denial("view", who, **facts(office, artifact)):
+        return denied
+    office.log.record(_event("artifact.viewed", who, artifact, timestamp(office.clock())))
+    manifest = artifact.manifest
+    files: list[JSON] = [
+        {"path": f.path, "size": f.size, "sha256": f.sha256, "format": f.format, "role": f.role} for f in manifest.files
+    ]
+    said = {"licence": manifest.licence or "none", "sensitivity": manifest.sensitivity, "task": manifest.task}
+    return _brief(artifact) | said | {"manifest": manifest.digest, "agreement": artifact.agreement, "files": files}
+
+
+def export_artifact(office: Office, call: Call, params: Export) -> dict[str, JSON]:
+    """Write an artifact's files to a new folder: the action copy."""
+    who = office.caller(call.token).identity
+    artifact = office.registry.get(params.ref)
+    purpose = params.purpose or None
+    if denied := office.denial("copy", who, purpose=purpose, **facts(office, artifact)):
+        return denied
+    payload: dict[str, JSON] = {"folder": str(params.folder), "purpose": params.purpose}
+    office.log.record(_event("artifact.copied", who, artifact, timestamp(office.clock()), payload))
+    export_files(office.store, artifact, params.folder, call.report("exporting"))
+    return {
+        "root": artifact.root,
+        "folder": str(params.folder),
+        "files": len(artifact.manifest.files),
+        "size": _size(artifact),
+    }
+
+
+def verify_artifact(office: Office, call: Call, params: Verify) -> dict[str, JSON]:
+    """Verify an artifact's signatures, and a folder's files if a folder was named."""
+    who = office.caller(call.token).identity
+    folder = Path(params.artifact)
+    artifact, findings = (
+        _named_or_folder(office, call, folder) if folder.is_dir() else (office.registry.get(params.artifact), [])
+    )
+    if denied := office.denial("view", who, **facts(office, artifact)):
+        return denied
+    findings += list(check_signatures(_evidence(office, artifact)))
+    signatures: list[JSON] = []
+    commands: list[JSON] = []
+    for name in PREDICATES:
+        try:
+            signed = _verify(office, artifact, name)
+        except LadingError:
+            continue  # check_signatures has said why
+        signatures.append(_described(name, signed))
+        if name == "model":
+            place = folder if folder.is_dir() else artifact.source or Path("EXPORTED-FOLDER")
+            bundles, trust = office.layout.attestations / artifact.root, _trust_config(office, artifact)
+            commands += verification_commands(artifact, place, bundles, trust, signed.signatory)
+    return {
+        "artifact": artifact.label,
+        "root": artifact.root,
+        "ok": not findings,
+        "signatures": signatures,
+        "problems": [finding.to_json() for finding in findings],
+        "commands": commands,
+    }
+
+
+def facts(office: Office, artifact: Artifact) -> dict[str, Any]:
+    """Return what policy is told about an artifact held here, its signatures verified now."""
+    findings = check_signatures(_evidence(office, artifact))
+    quarantined = artifact.state not in {"packed", "released"}
+    under = agreement_facts(office.agreement(artifact.agreement)[1]) if artifact.agreement else None
+    signed = not any(findings)
+    return {
+        "artifact": artifact_facts(artifact.manifest, quarantined=quarantined, signed=signed),
+        "agreement": under,
+    }
+
+
+def _may_sign(office: Office, who: str) -> None:
+    allowed = {each.identity: each for each in office.trust.own().identities}
+    if who not in allowed or not {MODEL_SIGNATURE, MANIFEST_REFERENCE} <= set(allowed[who].predicate_types):
+        raise UntrustedIdentity(
+            f"{who} may not sign models for {office.organization}",
+            remedy="Give them the role sender in directory.yaml, then run 'lading trust issue'.",
+        )
+
+
+def _sign(office: Office, artifact: Artifact, who: str) -> None:
+    """Sign the model and the manifest; each signature is recorded before it is anywhere to be found."""
+    manifest = artifact.manifest
+    office.log.record(_event("artifact.registered", who, artifact, manifest.digest, {"source": str(artifact.source)}))
+    statements = {
+        "model": model_statement(artifact.name, [(file.path, file.sha256) for file in manifest.files]),
+        "manifest": manifest_statement(artifact.label, artifact.root, manifest.digest),
+    }
+    for name, statement in statements.items():
+        bundle = office.sign(statement, who)
+        payload: dict[str, JSON] = {"what": name}
+        kind, occurrence = "artifact.signed", f"{name}:{sha256(bundle)}"
+        office.log.record(_event(kind, who, artifact, occurrence, payload, statement=sha256(statement)))
+        office.keep_attestation(artifact.root, name, bundle)
+
+
+def _evidence(office: Office, artifact: Artifact) -> Evidence:
+    def held(name: str) -> bytes:
+        try:
+            return office.attestation(artifact.root, name)
+        except InputError:
+            return b""
+
+    try:
+        origin = office.trust.organization_trust(artifact.origin)
+    except LadingError:
+        origin = None
+    return Evidence(artifact.manifest, held("model"), held("manifest"), origin)
+
+
+def _verify(office: Office, artifact: Artifact, name: str) -> Signed:
+    trust = office.trust.organization_trust(artifact.origin)
+    bundle = office.attestation(artifact.root, name)
+    return trust.verify(bundle, predicate_type=PREDICATES[name], limit=MODEL_SIGNATURE_LIMIT)
+
+
+def _named_or_folder(office: Office, call: Call, folder: Path) -> tuple[Artifact, list[Finding]]:
+    """Return the artifact a folder is closest to, and what differs from it."""
+    held = office.registry.list()
+    if not held:
+        raise InputError("no artifact is held here to compare with", remedy="Pack one, or receive one.")
+    compared = [(artifact, verify_folder(folder, artifact.manifest, call.report("verifying"))) for artifact in held]
+    return min(compared, key=lambda pair: len(pair[1]))
+
+
+def _trust_config(office: Office, artifact: Artifact) -> Path:
+    ours = artifact.origin == office.organization
+    place = office.layout.trust / "own" if ours else office.layout.trust / "partners" / artifact.origin
+    return place / "trust_config.json"
+
+
+def _described(name: str, signed: Signed) -> dict[str, JSON]:
+    return {
+        "what": WHAT[name],
+        "identity": signed.signatory.identity,
+        "issuer": signed.signatory.issuer,
+        "time": timestamp(signed.time),
+        "log": signed.log,
+        "log_index": signed.log_index,
+        "root": signed.root_fingerprint,
+    }
+
+
+def _brief(artifact: Artifact) -> dict[str, JSON]:
+    return {
+        "artifact": artifact.label,
+        "name": artifact.name,
+        "version": artifact.version,
+        "root": artifact.root,
+        "state": artifact.state,
+        "origin": artifact.origin,
+        "size": _size(artifact),
+        "added": timestamp(artifact.added),
+    }
+
+
+def _size(artifact: Artifact) -> int:
+    return sum(file.size for file in artifact.manifest.files)
+
+
+def _event(
+    kind: str,
+    who: str,
+    artifact: Artifact,
+    occurrence: str,
+    payload: dict[str, JSON] | None = None,
+    *,
+    statement: str | None = None,
+) -> Event:
+    return Event(
+        id=event_id(artifact.root, f"{kind}:{who}:{occurrence}"),
+        type=kind,
+        actor=who,
+        artifact=artifact.root,
+        agreement=artifact.agreement,
+        statement=statement,
+        payload={"artifact": artifact.label} | (payload or {}),
+    )

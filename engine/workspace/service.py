@@ -1,0 +1,183 @@
+"""`lading gateway`: the owner process of a workspace as a service, until it is told to stop."""
+
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from engine.errors import LadingError, UsageError, WireError
+from engine.events import Event, event_id, timestamp
+from engine.gateway.handlers import GatewayHandlers
+from engine.gateway.loops import Loop, finish_arrivals, reauthorize
+from engine.store import read_key
+from engine.transfer.evidence import seek_cosignature
+from engine.wire.config import ListenerConfig
+from engine.wire.control import control_app
+from engine.wire.journal import Journal
+from engine.wire.listeners import Listeners
+from engine.wire.operations import operations_app
+from engine.wire.server import UnixServer
+from engine.wire.tls import peer_organization
+from engine.workspace.composition import gateway_parts
+from engine.workspace.layout import Layout
+from engine.workspace.office import Office
+from engine.workspace.operations import Call, perform
+from engine.workspace.operations.transfers import transfer_parts
+from engine.workspace.owner import owning
+from engine.workspace.settings import load_settings
+
+BACKLOG = 256
+ARRIVAL_SECONDS = 5.0
+OWNER_PATIENCE_SECONDS = 10.0
+
+
+def serve(home: Path, *, on_ready: Callable[[str], None]) -> None:
+    """Own the workspace and serve it until SIGINT or SIGTERM.
+
+    Args:
+        home: the workspace.
+        on_ready: called with the address once partners can connect.
+
+    Raises:
+        OwnerBusy: another gateway owns the workspace.
+        WireError: the address is taken, or a listener does not start.
+    """
+    layout = Layout(home)
+    settings = load_settings(layout.settings)
+    stop = threading.Event()
+    with (
+        _told_to_stop(stop),
+        owning(layout.lock, patience_seconds=OWNER_PATIENCE_SECONDS),
+        _listening(*settings.gateway.address) as listening,
+        Office(layout) as office,
+        ExitStack() as running,
+    ):
+        _start(office, listening, running)
+        on_ready(settings.gateway.listen)
+        stop.wait()
+
+
+def _start(office: Office, listening: socket.socket, running: ExitStack) -> None:
+    """Start everything; what was started is stopped in the opposite order when `running` closes."""
+    layout = office.layout
+    office.open_everything()
+    journal = Journal(layout.gateway_database, office.clock)
+    running.callback(journal.close)
+    parts = gateway_parts(office, journal)
+    seconds = office.settings.gateway
+    arrivals = Loop("arrivals", ARRIVAL_SECONDS, lambda: finish_arrivals(parts))
+    loops = (
+        arrivals,
+        Loop("reauthorization", seconds.reauthorize_seconds, lambda: reauthorize(parts)),
+        Loop("witnessing", seconds.witness_seconds, lambda: seek_witnesses(office)),
+    )
+    for loop in loops:
+        _run(running, loop)
+    handlers = GatewayHandlers(parts, lambda _: arrivals.wake())
+    control = control_app(handlers, lambda der: peer_organization(der, office.bundles(), office.clock()))
+    _run(running, UnixServer(layout.wire_socket, control))
+    listeners = Listeners(listening, _config(office), count=seconds.workers)
+    _run(running, listeners)
+    third = seconds.certificate_minutes * 60 / 3
+    rotation = Loop("rotation", third, lambda: listeners.replace(_config(office)), first=third)
+    _run(running, rotation)
+    office.on_partners_changed.append(rotation.wake)
+    _run(running, UnixServer(layout.owner_socket, operations_app(_performer(office))))
+    _record(office, "gateway.started")
+    running.callback(_record, office, "gateway.stopped")
+
+
+class Service(Protocol):
+    """Something that runs beside the main thread until it is stopped."""
+
+    def start(self) -> None:
+        """Begin."""
+        ...
+
+    def stop(self) -> None:
+        """End, having finished what runs."""
+        ...
+
+
+def _run(running: ExitStack, service: Service) -> None:
+    service.start()
+    running.callback(service.stop)
+
+
+def seek_witnesses(office: Office) -> None:
+    """Have each partner witness this log, unless nothing but witnessing happened since the last time."""
+    call = Call(None, {}, lambda _: None, threading.Event())
+    for organization in office.trust.partners():
+        if not office.unwitnessed(organization):
+            continue
+        try:
+            seek_cosignature(transfer_parts(office, call), office.partner(organization), organization)
+        except WireError:
+            continue  # a partner that does not answer is asked again at the next round
+
+
+def _performer(office: Office) -> Callable[..., Any]:
+    def work(
+        name: str,
+        token: str | None,
+        params: Mapping[str, Any],
+        progress: Callable[[Any], None],
+        cancelled: threading.Event,
+    ) -> Any:
+        return perform(office, name, Call(token, params, progress, cancelled))
+
+    return work
+
+
+def _config(office: Office) -> ListenerConfig:
+    layout = office.layout
+    return ListenerConfig(
+        leaf=office.leaf(),
+        bundles=office.bundles(),
+        store=layout.store,
+        names_key=read_key(layout.keys / "store-names.key"),
+        journal=layout.gateway_database,
+        owner_socket=layout.wire_socket,
+    )
+
+
+def _record(office: Office, kind: str) -> None:
+    now = timestamp(office.clock())
+    try:
+        office.log.record(
+            Event(id=event_id(kind, now), type=kind, actor=office.settings.service_identity, payload={"at": now})
+        )
+        office.remember_own()
+    except LadingError:
+        if kind == "gateway.started":
+            raise
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, port))
+            listening.listen(BACKLOG)
+        except OSError as error:
+            raise UsageError(
+                f"the gateway cannot listen on {host}:{port}: {error.strerror}",
+                remedy="Stop what listens there, or change [gateway] listen and url in lading.toml.",
+            ) from None
+        yield listening
+
+
+@contextmanager
+def _told_to_stop(stop: threading.Event) -> Iterator[None]:
+    """Set `stop` on SIGINT and SIGTERM inside the block."""
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

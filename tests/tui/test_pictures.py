@@ -1,0 +1,45 @@
+"""What the screens look like, compared with pictures that somebody looked at."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.tui.sample_workspace import SampleWorkspace
+from tests.tui.test_screens import press
+from tui.app import LadingApp
+
+PICTURES = [
+    ("transfers-80x24", (80, 24), "", ("j", "j")),
+    ("transfers-160x50", (160, 50), "", ("j",)),
+    ("transfer-detail-80x24", (80, 24), "", ("j", "enter")),
+    ("audit-80x24", (80, 24), "", ("5",)),
+    ("audit-160x50", (160, 50), "", ("5", *"kkkkkkkk")),
+    ("audit-detail-80x24", (80, 24), "", ("5", "k", "enter")),
+    ("help-80x24", (80, 24), "", ("question_mark",)),
+    ("transfers-no-color-80x24", (80, 24), "NO_COLOR", ("j", "enter")),
+    ("audit-no-color-80x24", (80, 24), "NO_COLOR", ("5",)),
+]
+
+
+@pytest.mark.parametrize(("name", "size", "variable", "keys"), PICTURES, ids=[row[0] for row in PICTURES])
+async def test_screen_looks_as_it_did(
+    acme: SampleWorkspace,
+    monkeypatch: pytest.MonkeyPatch,
+    same_picture: Callable[[LadingApp, str], None],
+    name: str,
+    size: tuple[int, int],
+    variable: str,
+    keys: tuple[str, ...],
+) -> None:
+    acme.pin_witness()
+    acme.cosign()
+    acme.tamper("UPDATE event SET partner = 'mallory.example' WHERE idx = 40")
+    environ = {variable: "1"} if variable else {}
+    for key, value in environ.items():
+        monkeypatch.setenv(key, value)
+    app = LadingApp(acme.home, acme.clock, environ)
+    async with app.run_test(size=size) as pilot:
+        await press(pilot, *keys)
+        app.look()
+        await press(pilot)
+        same_picture(app, name)

@@ -1,0 +1,43 @@
+"""The policies that ship with lading: their own suites pass, and they say what people need to hear."""
+
+import re
+
+from engine.policy.bundle import PolicyBundle
+from engine.policy.suite import load_suites, run_suites
+from tests.unit.policy.worlds import ROOT
+
+
+def test_the_starter_policies_pass_their_suites_and_each_is_needed(starter: PolicyBundle) -> None:
+    report = run_suites(starter, load_suites(ROOT / "policies" / "tests"))
+    assert report.failures == ()
+    assert report.threshold == 100
+    assert len(report.outcomes) > 100
+
+
+def test_every_denial_in_the_suites_comes_with_a_remedy(starter: PolicyBundle) -> None:
+    report = run_suites(starter, load_suites(ROOT / "policies" / "tests"))
+    denials = [outcome.decision for outcome in report.outcomes if not outcome.decision.permitted]
+    assert len(denials) > 60
+    for decision in denials:
+        assert all(decision.remedies)
+        assert decision.failsafe or decision.conditions
+
+
+def test_the_starter_policies_have_nothing_to_warn_about(starter: PolicyBundle) -> None:
+    assert starter.warnings == ()
+
+
+def test_remedies_are_sentences(starter: PolicyBundle) -> None:
+    for policy in starter.policies.values():
+        assert re.fullmatch(r"[A-Z].*\.", policy.remedy), policy.id
+
+
+def test_partners_learn_nothing_about_people(starter: PolicyBundle) -> None:
+    disclosed = {policy.place.partition(":")[0] for policy in starter.policies.values() if policy.disclosed}
+    assert disclosed == {"agreement.cedar", "evidence.cedar", "jurisdiction.cedar"}
+    assert not starter.policies["deny-quarantined"].disclosed
+
+
+def test_what_must_never_be_overridden_is_marked(starter: PolicyBundle) -> None:
+    marked = {policy.id for policy in starter.policies.values() if "class" in policy.node.annotations}
+    assert marked == {"deny-no-mtls", "deny-quarantined", "deny-unsigned-artifact"}

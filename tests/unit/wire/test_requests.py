@@ -1,0 +1,162 @@
+"""What partners ask a gateway for: from the courier through a listener to the owner's handlers, and back."""
+
+import threading
+from typing import Any
+
+import pytest
+
+from engine.errors import InputError, Interrupted, Refused, UntrustedPeer
+from engine.wire.config import Limits
+from engine.wire.messages import (
+    AcceptanceMessage,
+    AgreementMessage,
+    EvidenceMessage,
+    MissingMessage,
+    OfferMessage,
+    ReceiptMessage,
+    StatusMessage,
+)
+from engine.wire.problem import ProblemError
+
+TRANSFER = "tr-" + "0123456789ab" * 2
+OFFER = OfferMessage(
+    offer={"signed": True},
+    manifest='{"name":"sentiment"}',
+    chunks="[]",
+    model_signature={"dsse": {}},
+    manifest_attestation={},
+)
+
+
+@pytest.fixture
+def courier(gateway: Any, acme: Any) -> Any:
+    gateway.desk.answers.clear()
+    return gateway.courier(acme)
+
+
+def test_an_offer_is_accepted_once_and_then_known(gateway: Any, courier: Any) -> None:
+    first = courier.call("POST", "/v1/transfers", OFFER.body())
+    again = courier.call("POST", "/v1/transfers", OFFER.body())
+    assert (first.status, again.status) == (201, 200)
+    assert AcceptanceMessage.parse(first.body).acceptance == {"by": "acme.example"}
+    assert gateway.desk.asked[-1] == ("offer", "acme.example", OFFER)
+
+
+def test_a_large_offer_passes_through_whole(gateway: Any, courier: Any) -> None:
+    large = OFFER.model_copy(update={"manifest": "x" * (20 << 20)})
+    courier.call("POST", "/v1/transfers", large.body())
+    assert gateway.desk.asked[-1][2] == large
+
+
+@pytest.mark.parametrize(
+    ("what", "method", "path", "message"),
+    [
+        ("status", "GET", "", StatusMessage),
+        ("missing", "GET", "/missing", MissingMessage),
+        ("commit", "POST", "/commit", ReceiptMessage),
+        ("evidence", "GET", "/evidence", EvidenceMessage),
+    ],
+)
+def test_each_question_about_a_transfer_reaches_its_handler(
+    gateway: Any, courier: Any, what: str, method: str, path: str, message: Any
+) -> None:
+    answer = courier.call(method, f"/v1/transfers/{TRANSFER}{path}")
+    assert gateway.desk.asked[-1] == (what, "acme.example", TRANSFER)
+    assert isinstance(message.parse(answer.body), message)
+
+
+def test_an_agreement_goes_there_and_comes_back(courier: Any) -> None:
+    message = AgreementMessage(agreement="{}", bundles={"acme.example": {"signature": "…"}})
+    assert AgreementMessage.parse(courier.call("POST", "/v1/agreements", message.body()).body) == message
+
+
+def test_the_log_is_read_tile_by_tile(courier: Any) -> None:
+    assert courier.call("GET", "/v1/log/checkpoint").body.startswith(b"borealis.example/lading/audit/1\n")
+    assert courier.call("GET", "/v1/log/tile/0/x001/067.p/3").body == b"tile 0/x001/067.p/3"
+    with pytest.raises(Refused) as refusal:
+        courier.call("GET", "/v1/log/tile/1/000")
+    assert refusal.value.problem["codes"] == ["unknown-tile"]
+
+
+def test_the_trust_document_is_there_for_partners(courier: Any) -> None:
+    assert courier.call("GET", "/v1/trust").body == b"{}"
+
+
+def test_a_witness_answers_with_statuses_of_its_own(gateway: Any, courier: Any) -> None:
+    gateway.desk.answers["add_checkpoint"] = (409, b"17\n")
+    answer = courier.call("POST", "/v1/witness/add-checkpoint", b"old 3\n\nnote", accept={200, 409})
+    assert (answer.status, answer.body) == (409, b"17\n")
+    assert gateway.desk.asked[-1] == ("add_checkpoint", "acme.example", b"old 3\n\nnote")
+
+
+class TestRefusals:
+    def test_a_denial_says_what_may_be_disclosed(self, gateway: Any, courier: Any) -> None:
+        gateway.desk.answers["offer"] = ProblemError(
+            403,
+            "Denied by policy",
+            "purpose not covered",
+            codes=("purpose",),
+            decision="d" * 16,
+            remedy="Ask for an agreement.",
+        )
+        with pytest.raises(Refused, match=r"borealis.example refused .403.: Denied by policy: purpose") as refusal:
+            courier.call("POST", "/v1/transfers", OFFER.body())
+        assert refusal.value.remedy == "Ask for an agreement."
+        assert refusal.value.problem == {
+            "type": "urn:lading:problem:purpose",
+            "title": "Denied by policy",
+            "status": 403,
+            "detail": "purpose not covered",
+            "codes": ["purpose"],
+            "decision": "d" * 16,
+            "remedy": "Ask for an agreement.",
+        }
+
+    def test_a_message_that_is_not_one_is_refused_with_the_field(self, gateway: Any, courier: Any) -> None:
+        asked = list(gateway.desk.asked)
+        with pytest.raises(Refused, match="manifest: Field required") as refusal:
+            courier.call("POST", "/v1/transfers", b"{}")
+        assert refusal.value.status == 400
+        assert gateway.desk.asked == asked
+
+    def test_what_a_handler_cannot_read_is_the_partners_fault(self, gateway: Any, courier: Any) -> None:
+        gateway.desk.answers["offer"] = InputError("files.0.path: found '..'", remedy="Pack it again.")
+        with pytest.raises(Refused, match=r"files\.0\.path") as refusal:
+            courier.call("POST", "/v1/transfers", OFFER.body())
+        assert (refusal.value.status, refusal.value.remedy) == (400, "Pack it again.")
+
+    def test_a_defect_is_logged_here_and_named_there(
+        self, gateway: Any, courier: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        gateway.desk.answers["status"] = RuntimeError("/secret/path is gone")
+        with pytest.raises(Refused) as refusal:
+            courier.call("GET", f"/v1/transfers/{TRANSFER}")
+        assert refusal.value.status == 500
+        assert "/secret" not in str(refusal.value) + str(refusal.value.problem)
+        assert str(refusal.value.problem["instance"]) in caplog.text
+
+    def test_when_the_owner_is_away_a_partner_may_try_again(self, open_gateway: Any, acme: Any) -> None:
+        gateway = open_gateway()
+        gateway.owner.stop()
+        with pytest.raises(Interrupted, match="not ready"):
+            gateway.courier(acme).call("GET", "/v1/trust")
+
+    def test_when_the_owner_takes_too_long_a_partner_may_try_again(self, open_gateway: Any, acme: Any) -> None:
+        gateway = open_gateway(limits=Limits(body=0.0, owner=0.3))
+        over = threading.Event()
+        gateway.desk.trust = lambda _: over.wait(20) and b""
+        try:
+            with pytest.raises(Interrupted, match=r"not ready \(504\)"):
+                gateway.courier(acme).call("GET", "/v1/trust")
+        finally:
+            over.set()
+
+    def test_the_owner_does_not_take_a_listeners_word_for_who_asks(self, gateway: Any) -> None:
+        status, _ = gateway.ask_owner("GET", "/v1/trust", {"Lading-Peer-Certificate": "bm90IGEgY2VydGlmaWNhdGU="})
+        assert status == 403
+        assert gateway.ask_owner("GET", "/v1/trust", {})[0] == 403
+        assert gateway.ask_owner("GET", "/v1/trust", {"Lading-Peer-Certificate": "?"})[0] == 403
+
+    def test_a_certificate_that_proves_nothing_is_told_so(self, gateway: Any, acme: Any, cirrus: Any) -> None:
+        with pytest.raises(UntrustedPeer, match="does not take this gateway's certificate"):
+            gateway.courier(cirrus, name=acme.name).call("GET", "/v1/trust")

@@ -1,0 +1,158 @@
+"""Mode 5: the whole audit log, the proof of every visible row checked here against the newest checkpoint."""
+
+import json
+from functools import partial
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.worker import Worker, get_current_worker
+
+from engine.errors import LadingError
+from engine.workspace.log_view import CheckedRow, LogRow
+from tui.screens.mode import ModeScreen
+from tui.state.audit_detail import detail
+from tui.state.ledger import fields
+from tui.state.line import BLANK, Line
+from tui.state.text_filter import TextFilter
+from tui.widgets.audit_table import AuditTable
+from tui.widgets.table import Table
+
+SCAN_ROWS = 4096
+
+
+class AuditScreen(ModeScreen):
+    """A table of log rows; following keeps the cursor on the newest. Slow work is done in threads."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("v", "verify", "Verify")]
+    STARTS_FOLLOWING = True
+
+    class Checked(Message):
+        """A worker checked proofs, when the log was at `version`."""
+
+        def __init__(self, rows: list[CheckedRow], version: object) -> None:
+            super().__init__()
+            self.rows = rows
+            self.version = version
+
+    class Found(Message):
+        """A worker looked at all rows before `scanned`, and these indexes match."""
+
+        def __init__(self, wanted: TextFilter, indexes: list[int], scanned: int) -> None:
+            super().__init__()
+            self.wanted = wanted
+            self.indexes = indexes
+            self.scanned = scanned
+
+    _checking: Worker[None] | None = None
+    _scanning: Worker[None] | None = None
+
+    def make_table(self) -> Table:
+        """Return the table of log rows."""
+        return AuditTable(self.session.ledger, self.session.glyphs)
+
+    def make_detail(self, width: int) -> list[Line]:
+        """Return the details of the row under the cursor."""
+        row = self._current()
+        if row is None:
+            return [BLANK]
+        try:
+            evidence = self.session.view.log.evidence(row)
+        except LadingError:
+            return [BLANK]
+        proof = self.session.ledger.proof(row)
+        return detail(row, proof, evidence, width=width, glyphs=self.session.glyphs)
+
+    def summary(self) -> Line:
+        """Return how many rows there are, and what is known of the visible ones."""
+        return self.session.ledger.summary(self.table.in_view, self.session.glyphs)
+
+    def narrow(self, text: str) -> TextFilter:
+        """Show only the rows that match, as a worker finds them."""
+        wanted = self.session.ledger.narrow(text)
+        if wanted.problem is None and self._scanning is not None:
+            self._scanning.cancel()
+            self._scanning = None
+        return wanted
+
+    def filter_text(self) -> str:
+        """Return the filter in force."""
+        return self.session.ledger.filter.text
+
+    def copied(self) -> str | None:
+        """Return the leaf under the cursor: canonical JSON, the bytes that the proof is about."""
+        row = self._current()
+        return None if row is None else row.leaf.decode("utf-8", "replace") or json.dumps(fields(row))
+
+    @property
+    def in_question(self) -> set[int]:
+        """The positions whose proofs matter now: those in view, and the one whose details may cover the table."""
+        return {self.table.cursor, *self.table.in_view} if len(self.session.ledger) else set()
+
+    def news(self) -> int | None:
+        """Return the position of the newest row."""
+        return len(self.session.ledger) - 1
+
+    def look(self) -> None:
+        """Show what the session knows now, and set workers on what it does not know yet."""
+        super().look()
+        self._start_checking()
+        self._start_scanning()
+
+    def on_table_scrolled(self) -> None:
+        """Check the rows that came into view."""
+        self._start_checking()
+
+    def on_audit_screen_checked(self, message: Checked) -> None:
+        """Show what a worker found out about proofs."""
+        self.session.ledger.add_checked(message.rows, message.version)
+        self._checking = None
+        super().look()
+
+    def on_audit_screen_found(self, message: Found) -> None:
+        """Show what a worker found for the filter."""
+        self.session.ledger.add_found(message.wanted, message.indexes, message.scanned)
+        self.look()
+
+    def action_verify(self) -> None:
+        """Check the visible rows again, from the database."""
+        self.session.ledger.forget(self.in_question)
+        self.look()
+
+    def _start_checking(self) -> None:
+        rows = self.session.ledger.unchecked(self.in_question)
+        if rows and (self._checking is None or self._checking.is_finished):
+            work = partial(self._check, rows, self.session.ledger.version)
+            self._checking = self.run_worker(work, thread=True, group="proofs")
+
+    def _start_scanning(self) -> None:
+        ledger = self.session.ledger
+        if ledger.to_scan and (self._scanning is None or self._scanning.is_finished):
+            work = partial(self._scan, ledger.filter, ledger.to_scan)
+            self._scanning = self.run_worker(work, thread=True, group="scan")
+
+    def _check(self, rows: list[LogRow], version: object) -> None:
+        """Run in a thread: check proofs."""
+        try:
+            checked = self.session.view.log.check(rows)
+        except LadingError:
+            return  # the next look says why the log cannot be read
+        self.post_message(self.Checked(checked, version))
+
+    def _scan(self, wanted: TextFilter, indexes: range) -> None:
+        """Run in a thread: look for what the filter wants."""
+        worker = get_current_worker()
+        for start in indexes[::SCAN_ROWS]:
+            count = min(SCAN_ROWS, indexes.stop - start)
+            try:
+                rows = self.session.view.log.scan(start, count)
+            except LadingError:
+                return  # as above
+            if worker.is_cancelled:
+                return
+            found = [row.index for row in rows if wanted.holds(fields(row))]
+            self.post_message(self.Found(wanted, found, start + count))
+
+    def _current(self) -> LogRow | None:
+        at = self.table.cursor
+        return self.session.ledger.row(at) if 0 <= at < len(self.session.ledger) else None
