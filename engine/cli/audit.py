@@ -32,11 +32,12 @@ def verify(session: Session) -> int:
 
 def _verified(report: dict[str, Any]) -> str:
     if report["ok"]:
+        witnessed = [f"up to entry {size} by {name}" for name, size in report["witnessed"].items()]
         return (
             f"{click.style('✔', fg='green')} {report['size']} entries of {report['origin']} hold together\n"
             f"  root       {report['root']}\n"
             f"  remembered {report['remembered']} earlier checkpoints agree\n"
-            f"  witnessed  {', '.join(report['cosigned_by']) or 'by nobody yet'}"
+            f"  witnessed  {', '.join(witnessed) or 'by nobody yet'}"
         )
     lines = [f"{click.style('✘', fg='red')} the log of {report['origin']} does not hold together"]
     return "\n".join(lines + [f"  {p['where']}: {p['message']}" for p in report["problems"]])

@@ -66,11 +66,13 @@ class Loop:
             self._wake.clear()
 
 
-def finish_arrivals(parts: GatewayParts) -> None:
-    """Judge every committed transfer that has no verdict yet."""
-    for transfer in parts.table.in_state(COMMITTED):
-        if parts.table.document(transfer.id, "receipt") is not None:
-            judge_arrival(parts, transfer)
+def finish_arrivals(parts: GatewayParts) -> int:
+    """Judge every committed transfer that has no verdict yet; return how many there were."""
+    waiting = parts.table.in_state(COMMITTED)
+    receipted = [each for each in waiting if parts.table.document(each.id, "receipt") is not None]
+    for transfer in receipted:
+        judge_arrival(parts, transfer)
+    return len(receipted)
 
 
 def reauthorize(parts: GatewayParts) -> None:

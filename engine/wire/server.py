@@ -62,8 +62,9 @@ class UnixServer:
         """Let running handlers finish for a while, cancel the rest, and remove the socket."""
         if self._thread is None:
             return
-        if self._loop is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stopping.set)
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop ended by itself
+                self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join()
         self._thread = None
         try:

@@ -11,7 +11,7 @@ from engine.audit.reader import LogReader
 from engine.audit.remembered import Remembered
 from engine.audit.verify import Verification, verify
 from engine.digest import JSON
-from engine.errors import InputError
+from engine.errors import InputError, LadingError
 from engine.signing.trust_folder import TrustFolder
 from engine.workspace.layout import Layout
 from engine.workspace.settings import load_settings
@@ -31,7 +31,7 @@ def verify_log(home: Path, progress: Callable[[dict[str, Any]], None]) -> dict[s
         witnesses=_witnesses(layout),
         progress=lambda done, total: progress({"step": "verifying", "done": done, "total": total}),
     )
-    return _report(report, key.name, len(remembered))
+    return _report(report, key.name, len(remembered), _witnessed(layout))
 
 
 def pinned_key(layout: Layout) -> NoteKey:
@@ -108,13 +108,23 @@ def _witnesses(layout: Layout) -> list[NoteKey]:
     return [NoteKey.parse(vkey) for org in trust.partners() for vkey in trust.partner(org).witness_keys]
 
 
-def _report(report: Verification, origin: str, remembered: int) -> dict[str, JSON]:
+def _witnessed(layout: Layout) -> dict[str, JSON]:
+    """Return the size up to which each partner's witness cosigned this log."""
+    try:
+        with LogReader(layout.audit_database) as log:
+            notes = {key.name: log.cosigned_checkpoint(key.name) for key in _witnesses(layout)}
+            return {name: read_checkpoint(note).size for name, note in notes.items() if note is not None}
+    except LadingError:
+        return {}  # a log that cannot be read is reported by verifying it
+
+
+def _report(report: Verification, origin: str, remembered: int, witnessed: dict[str, JSON]) -> dict[str, JSON]:
     return {
         "ok": not report.problems,
         "origin": origin,
         "size": report.size,
         "root": report.root,
         "remembered": remembered,
-        "cosigned_by": sorted(report.cosigned_by),
+        "witnessed": witnessed,
         "problems": [{"kind": p.kind, "where": p.where, "message": p.message} for p in report.problems],
     }

@@ -68,13 +68,15 @@ def _start(office: Office, listening: socket.socket, running: ExitStack) -> None
     running.callback(journal.close)
     parts = gateway_parts(office, journal)
     seconds = office.settings.gateway
-    arrivals = Loop("arrivals", ARRIVAL_SECONDS, lambda: finish_arrivals(parts))
-    loops = (
-        arrivals,
-        Loop("reauthorization", seconds.reauthorize_seconds, lambda: reauthorize(parts)),
-        Loop("witnessing", seconds.witness_seconds, lambda: seek_witnesses(office)),
-    )
-    for loop in loops:
+    witnessing = Loop("witnessing", seconds.witness_seconds, lambda: seek_witnesses(office))
+
+    def finish() -> None:
+        if finish_arrivals(parts):
+            witnessing.wake()  # a verdict is witnessed at once, not at the next round
+
+    arrivals = Loop("arrivals", ARRIVAL_SECONDS, finish)
+    reauthorization = Loop("reauthorization", seconds.reauthorize_seconds, lambda: reauthorize(parts))
+    for loop in (witnessing, arrivals, reauthorization):
         _run(running, loop)
     handlers = GatewayHandlers(parts, lambda _: arrivals.wake())
     control = control_app(handlers, lambda der: peer_organization(der, office.bundles(), office.clock()))
@@ -82,9 +84,14 @@ def _start(office: Office, listening: socket.socket, running: ExitStack) -> None
     listeners = Listeners(listening, _config(office), count=seconds.workers)
     _run(running, listeners)
     third = seconds.certificate_minutes * 60 / 3
-    rotation = Loop("rotation", third, lambda: listeners.replace(_config(office)), first=third)
-    _run(running, rotation)
-    office.on_partners_changed.append(rotation.wake)
+    one_at_a_time = threading.Lock()
+
+    def renew() -> None:
+        with one_at_a_time:
+            listeners.replace(_config(office))
+
+    _run(running, Loop("rotation", third, renew, first=third))
+    office.on_partners_changed.append(renew)
     _run(running, UnixServer(layout.owner_socket, operations_app(_performer(office))))
     _record(office, "gateway.started")
     running.callback(_record, office, "gateway.stopped")

@@ -1,0 +1,5 @@
+"""`python -m engine.cli`: the command without its script, as the demo starts its gateways."""
+
+from engine.cli import main
+
+main()
