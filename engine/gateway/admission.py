@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 
 from engine.custody.statements import Acceptance, Answer, DecisionCited, DeliveryReceipt, Offer, fresh_nonce
 from engine.digest import JSON, canonical, sha256
-from engine.errors import InputError
+from engine.errors import EvidenceError, InputError
 from engine.events import timestamp
 from engine.gateway.incoming import ACCEPTED, COMMITTED, REVOKED, Incoming
 from engine.gateway.offers import Offered, ask_receive, check_current, examine, read_offer
@@ -30,8 +30,12 @@ def accept(parts: GatewayParts, offered: Offered) -> Accepted:
         ProblemError: policy denies; the partner learns the decision's id and what may be disclosed.
     """
     check_current(parts, offered.offer)
-    parts.remember(offered.offer.sender, offered.offer.own_checkpoint.encode())
     transfer = _incoming(parts, offered)
+    try:
+        parts.remember(offered.offer.sender, offered.offer.own_checkpoint.encode())
+    except EvidenceError as error:
+        parts.log.record(parts.event(transfer, "witness.refused", offered.digest, {"why": str(error)}))
+        raise _denied(parts, transfer, str(error), codes=("log-refused",)) from None
     try:
         parts.registry.check_free(offered.manifest)
         standing = parts.standing(offered.offer.agreement)

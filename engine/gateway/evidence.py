@@ -11,14 +11,16 @@ from engine.wire.messages import EvidenceEntry, EvidenceMessage
 TILE: Final = re.compile(r"(?P<level>[0-9]{1,2})/(?P<number>(?:x[0-9]{3}/)*[0-9]{3})(?:\.p/(?P<width>[0-9]{1,3}))?")
 
 
-def evidence_message(organization: str, log: AuditLog, transfer: str) -> EvidenceMessage:
+def evidence_message(organization: str, log: AuditLog, peer: str, transfer: str) -> EvidenceMessage:
     """Return the log's entries about a transfer, each proved under the newest checkpoint.
 
-    Leaves only: payloads, which have people's names in them, stay here.
+    Leaves only: payloads, which have people's names in them, stay here. Entries about a dealing with anybody else
+    are never shown, whatever transfer they are about: a partner chooses the ids of its own transfers.
     """
     note = log.checkpoint()
     size = read_checkpoint(note).size
-    entries = [entry for entry in log.of_transfer(transfer) if entry.index < size]
+    found = (entry for entry in log.of_transfer(transfer) if entry.index < size)
+    entries = [entry for entry in found if entry.public.get("partner") == peer]
     return EvidenceMessage(
         organization=organization,
         checkpoint=note.decode(),

@@ -80,7 +80,7 @@ class GatewayHandlers:
     def evidence(self, peer: str, transfer: str) -> EvidenceMessage:
         """Return this log's entries about a transfer, proved under the newest checkpoint."""
         self._find(peer, transfer)
-        return evidence_message(self._parts.organization, self._parts.log, transfer)
+        return evidence_message(self._parts.organization, self._parts.log, peer, transfer)
 
     def agreement(self, peer: str, message: AgreementMessage) -> AgreementMessage:
         """Take in an agreement with this partner and the partner's signature; return what is here."""

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
-from sqlalchemy import Engine, delete, insert, select, update
+from sqlalchemy import Engine, insert, select, update
 
+from engine.database.documents import Documents
 from engine.events import Clock
 from engine.gateway.tables import document, incoming
 
@@ -45,13 +46,13 @@ class IncomingTable:
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
+        self._documents = Documents(engine, document)
 
     def add(self, transfer: Incoming, documents: Mapping[str, bytes]) -> None:
         """Insert a new transfer with its first documents."""
         with self._engine.begin() as connection:
             connection.execute(insert(incoming).values(_values(transfer)))
-            for name, body in documents.items():
-                connection.execute(insert(document).values(transfer=transfer.id, name=name, body=body))
+            self._documents.put(connection, transfer.id, documents)
 
     def save(
         self,
@@ -67,10 +68,7 @@ class IncomingTable:
         changed = replace(transfer, state=state, step=step, detail=detail, updated=now)
         with self._engine.begin() as connection:
             connection.execute(update(incoming).where(incoming.c.id == changed.id).values(_values(changed)))
-            for name, body in (documents or {}).items():
-                here = (document.c.transfer == changed.id) & (document.c.name == name)
-                connection.execute(delete(document).where(here))
-                connection.execute(insert(document).values(transfer=changed.id, name=name, body=body))
+            self._documents.put(connection, changed.id, documents or {})
         return changed
 
     def find(self, transfer: str) -> Incoming | None:
@@ -93,9 +91,7 @@ class IncomingTable:
 
     def document(self, transfer: str, name: str) -> bytes | None:
         """Return a document of a transfer, such as `offer` or `receipt`."""
-        here = (document.c.transfer == transfer) & (document.c.name == name)
-        with self._engine.connect() as connection:
-            return connection.execute(select(document.c.body).where(here)).scalar_one_or_none()
+        return self._documents.get(transfer, name)
 
 
 def _values(transfer: Incoming) -> dict[str, object]:

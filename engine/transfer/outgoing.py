@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
-from sqlalchemy import Engine, delete, insert, select, update
+from sqlalchemy import Engine, insert, select, update
 
+from engine.database.documents import Documents
 from engine.errors import InputError
 from engine.events import Clock
 from engine.transfer.tables import document, outgoing
@@ -68,6 +69,7 @@ class OutgoingTable:
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
+        self._documents = Documents(engine, document)
 
     def add(self, transfer: Outgoing) -> None:
         """Insert a new transfer."""
@@ -79,10 +81,7 @@ class OutgoingTable:
         stamped = replace(transfer, updated=self._clock().timestamp())
         with self._engine.begin() as connection:
             connection.execute(update(outgoing).where(outgoing.c.id == stamped.id).values(_values(stamped)))
-            for name, body in (documents or {}).items():
-                here = (document.c.transfer == stamped.id) & (document.c.name == name)
-                connection.execute(delete(document).where(here))
-                connection.execute(insert(document).values(transfer=stamped.id, name=name, body=body))
+            self._documents.put(connection, stamped.id, documents or {})
         return stamped
 
     def get(self, transfer: str) -> Outgoing:
@@ -117,9 +116,7 @@ class OutgoingTable:
 
     def document(self, transfer: str, name: str) -> bytes | None:
         """Return a document of a transfer, such as `offer` or `receipt`."""
-        here = (document.c.transfer == transfer) & (document.c.name == name)
-        with self._engine.connect() as connection:
-            return connection.execute(select(document.c.body).where(here)).scalar_one_or_none()
+        return self._documents.get(transfer, name)
 
 
 def _values(transfer: Outgoing) -> dict[str, object]:

@@ -74,11 +74,6 @@ class Line:
         self._partner = partner
         self._connection: http.client.HTTPSConnection | None = None
 
-    @property
-    def is_open(self) -> bool:
-        """True while there is a connection."""
-        return self._connection is not None
-
     def hang_up(self) -> None:
         """Close the connection, if there is one."""
         if self._connection is not None:

@@ -19,7 +19,7 @@ from engine.audit.remembered import Remembered
 from engine.audit.witness import Witness
 from engine.database import migrate, open_engine
 from engine.digest import JSON
-from engine.errors import InputError, UsageError
+from engine.errors import InputError, LogTampered, UsageError
 from engine.events import Clock, system_clock
 from engine.files import write_atomic
 from engine.gateway.incoming import IncomingTable
@@ -128,9 +128,16 @@ class Office:
 
         Raises:
             BadSignature, InputError: it is not one.
+            LogTampered: the log showed another root for the same size before: it has two histories.
         """
-        keys = self.log_keys(organization)
-        self.remembered.add(note, open_checkpoint(note, keys).checkpoint.origin)
+        seen = open_checkpoint(note, self.log_keys(organization)).checkpoint
+        known = map(read_checkpoint, self.remembered.all(seen.origin))
+        if any(each.size == seen.size and each.root != seen.root for each in known):
+            raise LogTampered(
+                f"{organization} showed two different roots of its log for {seen.size} entries",
+                remedy="Keep both checkpoints: together they prove it. Talk to them before you exchange anything else.",
+            )
+        self.remembered.add(note, seen.origin)
 
     def remember_own(self) -> None:
         """Keep this log's newest checkpoint outside its database, so that a rolled-back copy is found out."""

@@ -6,6 +6,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -59,18 +60,21 @@ def head(tls: ssl.SSLSocket) -> bytes:
     """Read to the end of a request's head."""
     data = b""
     while b"\r\n\r\n" not in data:
-        data += tls.recv(1)
+        byte = tls.recv(1)
+        if not byte:
+            raise ConnectionResetError("the caller went away")
+        data += byte
     return data
 
 
 def answering(*answers: bytes) -> Script:
-    """Answer one request after the other."""
-    remaining = iter(answers)
+    """Answer one request after the other, and close the connection behind the last."""
+    remaining = list(answers)
 
     def script(tls: ssl.SSLSocket) -> None:
-        for answer in remaining:
+        while remaining:
             head(tls)
-            tls.sendall(answer)
+            tls.sendall(remaining.pop(0))
 
     return script
 
@@ -99,10 +103,16 @@ class TestWhoAnswers:
 class TestWhatIsAnswered:
     def test_a_connection_is_used_again_until_the_partner_closes_it(self, stage: Any) -> None:
         last = OK.replace(b"OK", b"OK\r\nConnection: close", 1)
-        line = Line(stage(answering(OK, last)))
-        for still_open in (True, False):
-            assert line.ask("GET", "/").body == b"ok"
-            assert line.is_open is still_open
+        partner = stage(answering(OK, last, OK))
+        dialled: list[int] = []
+
+        def context() -> ssl.SSLContext:
+            dialled.append(1)
+            return partner.context()
+
+        line = Line(replace(partner, context=context))
+        assert [(line.ask("GET", "/").body, len(dialled)) for _ in range(3)] == [(b"ok", 1), (b"ok", 1), (b"ok", 2)]
+        line.hang_up()
 
     @pytest.mark.parametrize("answer", [b"", b"hello\r\n\r\n", OK[:-1], b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200])
     def test_half_an_answer_or_none_is_an_interruption(self, stage: Any, answer: bytes) -> None:
