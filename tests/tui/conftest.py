@@ -5,15 +5,17 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
 
 from tests.tui.sample_workspace import SampleWorkspace, add_transfers, event, handoff
-from tui.app import LadingApp
 
 PICTURES = Path(__file__).parent / "pictures"
+SETTLED_SECONDS = 15.0
 
 
 @pytest.fixture(autouse=True)
@@ -47,18 +49,26 @@ def acme(tmp_path: Path, _original: Path) -> SampleWorkspace:
     return SampleWorkspace(shutil.copytree(_original, tmp_path / "acme"))
 
 
+def drawn(pilot: Pilot[None]) -> str:
+    """The screen as SVG, without the fonts it would fetch."""
+    return re.sub(r"@font-face {.*?}\s*", "", pilot.app.export_screenshot(simplify=True), flags=re.DOTALL)
+
+
 @pytest.fixture
-def same_picture(tmp_path: Path) -> Callable[[LadingApp, str], None]:
+def same_picture(tmp_path: Path) -> Callable[[Pilot[None], str], Awaitable[None]]:
     """Compare the screen with the picture of this name; `LADING_PICTURES=draw` draws the pictures anew."""
 
-    def compare(app: LadingApp, name: str) -> None:
-        drawn = re.sub(r"@font-face {.*?}\s*", "", app.export_screenshot(simplify=True), flags=re.DOTALL)
+    async def compare(pilot: Pilot[None], name: str) -> None:
         kept = PICTURES / f"{name}.svg"
         if os.environ.get("LADING_PICTURES") == "draw":
             PICTURES.mkdir(exist_ok=True)
-            kept.write_text(drawn)
+            kept.write_text(drawn(pilot))
         seen = tmp_path / kept.name
-        seen.write_text(drawn)
-        assert drawn == kept.read_text(), f"the screen differs from {kept}: compare {seen}"
+        # Proofs are checked in threads: the screen settles when they are done, and no later than this.
+        deadline = time.monotonic() + SETTLED_SECONDS
+        while drawn(pilot) != kept.read_text() and time.monotonic() < deadline:
+            await pilot.pause(0.05)
+        seen.write_text(drawn(pilot))
+        assert seen.read_text() == kept.read_text(), f"the screen differs from {kept}: compare {seen}"
 
     return compare

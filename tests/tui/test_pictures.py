@@ -1,8 +1,9 @@
 """What the screens look like, compared with pictures that somebody looked at."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
+from textual.pilot import Pilot
 
 from tests.tui.sample_workspace import SampleWorkspace
 from tests.tui.test_screens import press
@@ -25,7 +26,7 @@ PICTURES = [
 async def test_screen_looks_as_it_did(
     acme: SampleWorkspace,
     monkeypatch: pytest.MonkeyPatch,
-    same_picture: Callable[[LadingApp, str], None],
+    same_picture: Callable[[Pilot[None], str], Awaitable[None]],
     name: str,
     size: tuple[int, int],
     variable: str,
@@ -42,4 +43,4 @@ async def test_screen_looks_as_it_did(
         await press(pilot, *keys)
         app.look()
         await press(pilot)
-        same_picture(app, name)
+        await same_picture(pilot, name)

@@ -241,6 +241,7 @@ OTHER_POLICY = bytes.fromhex("3038020101302f300b0609608648016503040201" + "0420"
         (sha512_request(), "not over a SHA-256"),
         (OTHER_POLICY, "policy"),
     ],
+    ids=["nothing", "JSON", "a byte short", "SHA-512", "another policy"],
 )
 def test_other_timestamp_requests_are_refused(tsa: TimestampService, body: bytes, said: str) -> None:
     with pytest.raises(InputError, match=said):

@@ -19,6 +19,7 @@ from engine.errors import Interrupted, WireError
 from engine.wire import listeners
 from engine.wire.config import Limits, ListenerConfig
 from engine.wire.listeners import Listeners
+from engine.wire.upload import UploadReport
 
 MIB = 1 << 20
 PATIENCE = 20
@@ -51,6 +52,26 @@ def test_a_process_that_dies_is_replaced(own: Any, acme: Any) -> None:
     os.kill(first, signal.SIGKILL)
     assert until(lambda: own.listeners.pids not in ([], [first]))
     assert own.courier(acme).call("GET", "/v1/trust").status == 200
+
+
+def test_processes_that_are_killed_while_chunks_flow_lose_none_they_acknowledged(
+    own: Any, acme: Any, source: Any, never: threading.Event
+) -> None:
+    contents = [secrets.token_bytes(MIB) for _ in range(12)]
+    transfer = own.expect(contents)
+    kills = iter(range(2))
+
+    def kill(report: UploadReport) -> None:
+        assert own.journal.counts(transfer).chunks >= report.chunks
+        if next(kills, None) is not None:
+            assert until(lambda: own.listeners.pids != [])
+            for pid in own.listeners.pids:
+                os.kill(pid, signal.SIGKILL)
+
+    report = own.courier(acme).upload(transfer, source(contents), cancelled=never, progress=kill)
+    assert report.chunks == 12
+    assert report.retries > 0
+    assert all(own.holds(content) for content in contents)
 
 
 def test_new_processes_take_over_with_a_new_certificate_and_new_trust(own: Any, cirrus: Any, borealis: Any) -> None:
@@ -107,6 +128,7 @@ def test_listeners_die_with_their_owner_however_it_dies(own: Any) -> None:
 import socket, sys
 from engine.wire.config import ListenerConfig
 from engine.wire.listeners import Listeners
+from engine.wire.upload import UploadReport
 listeners = Listeners(socket.create_server(("127.0.0.1", 0)), ListenerConfig.read(sys.stdin.buffer.readline()), count=2)
 listeners.start()
 print(*listeners.pids, flush=True)
