@@ -26,6 +26,9 @@ RATE_MIB: Final = 24.0
 EARLIEST, LATEST = 0.4, 0.6
 """When the receiver is killed, as a share of the acknowledged chunks."""
 
+FEW_CHUNKS: Final = 10
+"""With fewer chunks than this, none may fall into the middle: a small model of the user's own."""
+
 WITNESS_SECONDS: Final = 60.0
 PAUSE_SECONDS: Final = 0.2
 
@@ -118,17 +121,15 @@ class Handoff:
 
     def _phases(self, watch: "_Watch", result: dict[str, Any]) -> list[Step]:
         """Word what happened inside the handoff, phase by phase."""
-        killed, total, seconds = watch.killed_at, result["chunks_total"], watch.seconds
-        on_time = killed is not None and EARLIEST * total <= killed <= LATEST * total
-        journal = f"killed (SIGKILL, all processes) after {killed} of {total} acknowledged chunks, restarted, resumed"
-        twice = result["sent_twice"]
+        total, twice, seconds = result["chunks_total"], result["sent_twice"], watch.seconds
+        on_time, killed = _killed(watch.killed_at, total)
         return [
             Step("  preflight", True, seconds("preflight"), "files, signatures, agreement and space"),
             Step("  send decision", True, seconds("decide"), "permit by policy, recorded before anything moved"),
             Step(
                 "  offer and acceptance", True, seconds("offer"), "borealis.example decided receive, signed acceptance"
             ),
-            Step("  transfer", on_time, seconds("sending"), f"{journal}; {twice} chunks sent twice"),
+            Step("  transfer", on_time, seconds("sending"), f"{killed}; {twice} chunks sent twice"),
             Step("  delivery receipt", True, seconds("commit"), f"signed by {result['receipt_by']}"),
             Step(
                 "  arrival and verdict",
@@ -181,6 +182,15 @@ class Handoff:
     def _model(self) -> Model:
         expect(self.model is not None, "there is no model")
         return self.model  # type: ignore[return-value]  # expected above
+
+
+def _killed(after: int | None, total: int) -> tuple[bool, str]:
+    """Say when the receiver was killed, and whether that was in the middle."""
+    if after is None:
+        return total < FEW_CHUNKS, f"{total} chunks, too few to kill the receiver in between"
+    in_the_middle = EARLIEST * total <= after <= LATEST * total or total < FEW_CHUNKS
+    said = f"killed (SIGKILL, all processes) after {after} of {total} acknowledged chunks, restarted, resumed"
+    return in_the_middle, said
 
 
 class _Watch:

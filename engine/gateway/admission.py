@@ -264,4 +264,6 @@ def _denied(
 def _purge(parts: GatewayParts, transfer: Incoming) -> None:
     """Discard what came of a transfer that was stopped, unless another one relies on it."""
     scope = parts.store.open_scope(transfer.agreement)
-    parts.store.discard(scope, parts.journal.exclusive(transfer.id))
+    mine = parts.journal.exclusive(transfer.id)
+    parts.store.discard(scope, mine)
+    parts.journal.forget(transfer.id, mine)
