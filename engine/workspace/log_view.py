@@ -9,29 +9,23 @@ INVARIANT: a row is `PROVED` only if its leaf hashes into the tree of a checkpoi
 
 import json
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from engine.audit.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
+from engine.audit.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint, read_checkpoint
 from engine.audit.entry import COLUMNS, OPTIONAL
 from engine.audit.merkle import verify_consistency
-from engine.audit.note import NoteKey
+from engine.audit.note import Algorithm, NoteKey
 from engine.audit.reader import LogReader, Row, RowState
-from engine.audit.schema import mapped, open_reader
 from engine.digest import parse_json
 from engine.errors import LadingError, LogTampered, WorkspaceError
 
 TRUST_LIMIT: Final = 1024 * 1024
 """The largest trust document that is looked at, in bytes."""
 
-_COSIGNED: Final = """
-SELECT note, line FROM checkpoint JOIN cosignature USING (size)
-WHERE size = (SELECT max(size) FROM cosignature) ORDER BY name
-"""
 _ABSENT: Final[dict[str, Any]] = {column: None if column in OPTIONAL else "" for column in COLUMNS}
 
 
@@ -200,10 +194,12 @@ class LogView:
         return open_checkpoint(reader.newest_checkpoint(), self._keys())
 
     def _witnessed(self, reader: LogReader, newest: Checkpoint) -> SignedCheckpoint | None:
-        note = _newest_cosigned(self._path)
-        if note is None:
+        keys = self._keys()
+        found = [reader.cosigned_checkpoint(key.name) for key in keys if key.algorithm is Algorithm.COSIGNATURE]
+        notes = [note for note in found if note is not None]
+        if not notes:
             return None
-        signed = open_checkpoint(note, self._keys())
+        signed = open_checkpoint(max(notes, key=lambda note: read_checkpoint(note).size), keys)
         seen = signed.checkpoint
         proof = reader.prove_consistency(seen.size, newest.size)
         if not verify_consistency(seen.size, newest.size, seen.root, newest.root, proof):
@@ -218,15 +214,6 @@ class LogView:
         partners = (self._trust / "partners").glob("*/trust.json")
         witnesses = [key for path in sorted(partners) for key in _pinned(path, "witness_keys")]
         return [*own, *witnesses]
-
-
-def _newest_cosigned(path: Path) -> bytes | None:
-    """Return the newest checkpoint that witnesses cosigned, with their lines."""
-    with mapped(path), closing(open_reader(path)) as db:
-        rows = db.execute(_COSIGNED).fetchall()
-    if not rows or not all(isinstance(note, bytes) and isinstance(line, str) for note, line in rows):
-        return None
-    return bytes(rows[0][0]) + "".join(line for _, line in rows).encode()
 
 
 def _pinned(path: Path, field: str) -> list[NoteKey]:
