@@ -1,5 +1,6 @@
 """The story of `lading demo`: one real handoff with a killed receiver, then three attempts to cheat."""
 
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,7 +39,7 @@ class Options:
 
 def play(options: Options, *, say: Callable[[str], None]) -> dict[str, Any]:
     """Play the story and return what it showed, JSON values; `closing` says in words how to go on."""
-    with _folder(options.keep) as folder:
+    with _folder(options.keep) as folder, _interruptible():
         acme = Organization("acme.example", "Acme", "EU", folder / "acme.example", PEOPLE["acme.example"])
         borealis = Organization(
             "borealis.example", "Borealis", "US", folder / "borealis.example", PEOPLE["borealis.example"]
@@ -105,6 +106,20 @@ def _closing(stage: Stage, handoff: Handoff, options: Options) -> str:
     else:
         lines += ["Look around next time: 'lading demo --keep DIR', then 'lading -C DIR/borealis.example tui'"]
     return "\n".join(lines)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let SIGTERM end the story like Ctrl-C does, and Ctrl-C even where a shell started us with it ignored.
+
+    Otherwise gateways would be left behind.
+    """
+    before = {each: signal.signal(each, signal.default_int_handler) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 @contextmanager

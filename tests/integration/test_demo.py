@@ -100,7 +100,7 @@ def test_stay_leaves_a_transfer_that_waits_for_an_approval_and_ends_cleanly(mode
         )
         assert [each["state"] for each in json.loads(listed.stdout)["transfers"]] == ["awaiting-approval"]
     finally:
-        running.send_signal(signal.SIGINT)
+        running.send_signal(signal.SIGTERM)
         running.wait(60)
     assert running.returncode == 0
     assert leftovers(kept) == []
