@@ -92,7 +92,7 @@ def test_the_architecture_stands_in_the_configuration(configuration: bytes, arch
 REQUIREMENTS = b"""
 # comment
 -r other.txt
---index-url https://example.org
+--no-binary :all:
 torch==2.13.0
 Typing_Extensions == 4.1 ; python_version < "3.12"
 numpy>=2
