@@ -57,7 +57,7 @@ class UploadReport:
         bytes: their content together.
         sent_twice: how many of them the partner held already.
         retries: how often something was sent again because the network failed.
-        resent: how many chunks went out again for that reason; a pack counts for every chunk in it.
+        resent: how many chunks went out again, at least in part; a pack counts for every chunk in it.
     """
 
     chunks: int = 0
@@ -165,10 +165,12 @@ class Upload:
             path, body = f"{self._path}/chunks/{job[0].sha256}", _load(job[0], buffer)
         else:
             path, body = f"{self._path}/packs", _load_pack(job, buffer)
+        resent = 0
         for retries in itertools.count():
             try:
                 response = demand(line.ask("PUT", path, body), self._partner.organization, {_HELD, _CREATED})
-            except (Interrupted, PartnerUnreachable):
+            except (Interrupted, PartnerUnreachable) as broken:
+                resent += len(job) if isinstance(broken, Interrupted) else 0
                 if retries + 1 == ATTEMPTS:
                     raise
                 if self._failed.wait(_pause(retries)) or self._cancelled.is_set():
@@ -176,7 +178,7 @@ class Upload:
                 self._reconnect()
             else:
                 held = len(job) if response.status == _HELD else 0
-                return UploadReport(len(job), sum(chunk.size for chunk in job), held, retries, retries * len(job))
+                return UploadReport(len(job), sum(chunk.size for chunk in job), held, retries, resent)
         return None
 
 

@@ -20,7 +20,7 @@ from engine.audit.witness import Witness
 from engine.database import migrate, open_engine
 from engine.digest import JSON
 from engine.errors import InputError, LogTampered, UsageError
-from engine.events import Clock, system_clock
+from engine.events import Clock, Event, event_id, system_clock
 from engine.files import write_atomic
 from engine.gateway.incoming import IncomingTable
 from engine.manifest.registry import Registry
@@ -221,9 +221,18 @@ class Office:
 
     @cached_property
     def judge(self) -> Judge:
-        """Asks policy and records every answer before anybody acts on it."""
-        engine = PolicyEngine(PolicyBundle.load(self.layout.policies))
-        return Judge(engine, lambda: self.directory, self.log, self.clock)
+        """Asks policy and records every answer before anybody acts on it; a bundle's first use is recorded, too."""
+        bundle = PolicyBundle.load(self.layout.policies)
+        self.log.record(
+            Event(
+                id=event_id(bundle.digest, "policy.activated"),
+                type="policy.activated",
+                actor=self.settings.service_identity,
+                policy=bundle.digest,
+                payload={"policies": len(bundle.policies)},
+            )
+        )
+        return Judge(PolicyEngine(bundle), lambda: self.directory, self.log, self.clock)
 
     def denial(
         self,
