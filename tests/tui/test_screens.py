@@ -42,10 +42,10 @@ async def narrow(pilot: Pilot[None], text: str) -> None:
 
 
 async def settle(pilot: Pilot[None]) -> None:
-    """Wait until everything in view is checked and searched, for a second at most, and shown."""
+    """Wait until everything in view is checked and searched, for ten seconds at most, and shown."""
     await pilot.pause()
     with suppress(TimeoutError):
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(10):
             while busy(pilot):
                 await pilot.app.workers.wait_for_complete()
                 await pilot.pause(0.01)
