@@ -16,7 +16,7 @@ from engine.cli.bill import bill
 from engine.cli.command import Session
 from engine.cli.completion import completion
 from engine.cli.demo import demo
-from engine.cli.gateway import gateway
+from engine.cli.gateway import gateway, ready
 from engine.cli.partner import partner
 from engine.cli.policy import policy
 from engine.cli.screen import tui
@@ -74,6 +74,7 @@ COMMANDS = (
     transfer,
     approval,
     gateway,
+    ready,
     audit,
     bill,
     tui,

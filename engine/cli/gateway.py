@@ -22,3 +22,16 @@ def gateway(session: Session) -> None:
 
     logging.basicConfig(format="%(asctime)s %(name)s: %(message)s", level=logging.WARNING)
     serve(session.home, on_ready=ready)
+
+
+@click.command(epilog="\b\nExamples:\n  lading -C borealis gateway &\n  lading -C borealis ready --timeout 60")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0), default=30.0, show_default=True, help="Seconds to wait at most."
+)
+@verb
+def ready(session: Session, timeout: float) -> None:
+    """Wait until the workspace's gateway takes connections. Exits 6 when it does not in time."""
+    from engine.workspace.acting import await_gateway
+
+    await_gateway(session.home, timeout)
+    session.show({"ready": True}, lambda _: f"the gateway of {session.home.name} takes connections")

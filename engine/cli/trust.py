@@ -27,10 +27,19 @@ def export(session: Session, output: Path) -> None:
     session.show(facts | {"file": str(output)}, lambda f: f"wrote {output}\nfingerprint  {f['fingerprint']}")
 
 
+@trust.command(epilog="\b\nExamples:\n  lading -C acme trust fingerprint")
+@verb
+def fingerprint(session: Session) -> None:
+    """Print the fingerprint alone, to read to a partner over the telephone."""
+    from engine.workspace.partners import own_document
+
+    session.show(own_document(session.home)[1], lambda facts: str(facts["fingerprint"]))
+
+
 @trust.command(epilog="\b\nExamples:\n  lading -C acme trust show")
 @verb
 def show(session: Session) -> None:
-    """Show the fingerprint to read to a partner over the telephone."""
+    """Show what partners pin: version, expiry, address, fingerprint."""
     from engine.workspace.partners import own_document
 
     session.show(own_document(session.home)[1], _shown)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from engine.errors import OwnerBusy
+from engine.errors import OwnerBusy, PartnerUnreachable
 from engine.workspace.layout import Layout
 from engine.workspace.owner import owning
 from engine.workspace.settings import load_settings
@@ -45,6 +45,35 @@ def act(home: Path, operation: str, params: Mapping[str, Any], *, who: str | Non
         except OwnerBusy:
             if time.monotonic() >= deadline:
                 raise
+        time.sleep(PAUSE_SECONDS)
+
+
+def await_gateway(home: Path, seconds: float) -> None:
+    """Return once the workspace's gateway answers its people, which is after partners can connect.
+
+    Raises:
+        PartnerUnreachable: it does not in time.
+    """
+    from contextlib import closing
+
+    from engine.wire.unix import UnixConnection
+
+    layout = Layout(home)
+    load_settings(layout.settings)
+    deadline = time.monotonic() + seconds
+    while True:
+        with closing(UnixConnection(layout.owner_socket, timeout=seconds or None)) as connection:
+            try:
+                connection.connect()
+            except OSError:
+                pass
+            else:
+                return
+        if time.monotonic() >= deadline:
+            raise PartnerUnreachable(
+                f"the gateway of {home} did not answer within {seconds:g} s",
+                remedy=f"Start it with 'lading -C {home} gateway', and see what it says.",
+            )
         time.sleep(PAUSE_SECONDS)
 
 
