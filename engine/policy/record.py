@@ -4,6 +4,7 @@ The format is specified in `docs/formats/decision.md`.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
 from typing import Final
@@ -51,43 +52,42 @@ def decision(
     Raises:
         Objection: without a failsafe: the request has no canonical form, so that it could not be recorded.
     """
-    answer = Answer.PERMIT if raw == "Allow" and failsafe is None else Answer.DENY
-    errors = tuple(_short(error) for error in errors)
-    disclosed = tuple(id_ for id_ in reasons if bundle.policies[id_].disclosed)
-    record: dict[str, JSON] = {
-        "format": DECISION_FORMAT,
-        "time": timestamp(now),
-        "mode": "enforce",
-        "policy": bundle.digest,
-        "schema": bundle.schema_digest,
-        "engine": _ENGINE,
-        "request": request.to_json(),
-        "entities": entities,
-        "decision": answer.value,
-        "raw": raw,
-        "failsafe": failsafe,
-        "reasons": list(reasons),
-        "errors": list(errors),
-        "conditions": [condition.to_json() for condition in conditions],
-        "remedies": list(remedies),
-        "obligations": list(obligations),
-        "disclosed": list(disclosed),
-    }
-    data = _canonical(record)
-    return Decision(
-        id=sha256(data)[:_ID_LENGTH],
-        decision=answer,
+    drafted = Decision(
+        id="",
+        decision=Answer.PERMIT if raw == "Allow" and failsafe is None else Answer.DENY,
         failsafe=failsafe,
         raw=raw,
         reasons=tuple(reasons),
-        errors=errors,
+        errors=tuple(_short(error) for error in errors),
         conditions=tuple(conditions),
         remedies=tuple(remedies),
         obligations=tuple(obligations),
-        disclosed=disclosed,
+        disclosed=tuple(id_ for id_ in reasons if bundle.policies[id_].disclosed),
         bundle_digest=bundle.digest,
-        record=data,
+        record=b"",
     )
+    asked: dict[str, JSON] = {"time": timestamp(now), "schema": bundle.schema_digest, "entities": entities}
+    data = _canonical(asked | {"request": request.to_json()} | _answered(drafted))
+    return replace(drafted, id=sha256(data)[:_ID_LENGTH], record=data)
+
+
+def _answered(decision: Decision) -> dict[str, JSON]:
+    """Return the members of a record that say what was answered, and by what."""
+    return {
+        "format": DECISION_FORMAT,
+        "mode": "enforce",
+        "policy": decision.bundle_digest,
+        "engine": _ENGINE,
+        "decision": decision.decision.value,
+        "raw": decision.raw,
+        "failsafe": decision.failsafe,
+        "reasons": list(decision.reasons),
+        "errors": list(decision.errors),
+        "conditions": [condition.to_json() for condition in decision.conditions],
+        "remedies": list(decision.remedies),
+        "obligations": list(decision.obligations),
+        "disclosed": list(decision.disclosed),
+    }
 
 
 def _canonical(record: Mapping[str, JSON]) -> bytes:
