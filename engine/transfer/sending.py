@@ -70,7 +70,7 @@ def ship(parts: Parts, transfer: Outgoing) -> Outgoing:
     """
     artifact = parts.registry.get(transfer.artifact)
     patience = Patience(parts)
-    kind = "transfer.started" if transfer.chunks_sent == 0 else "transfer.resumed"
+    kind = "transfer.started" if transfer.state == "offered" else "transfer.resumed"
     while True:
         before = transfer.chunks_done
         try:
@@ -86,7 +86,7 @@ def ship(parts: Parts, transfer: Outgoing) -> Outgoing:
             if transfer.chunks_done > before:
                 patience.renew()
             patience.wait(broken)
-        kind = "transfer.resumed" if transfer.chunks_sent else kind
+        kind = "transfer.resumed"
 
 
 def _send_missing(parts: Parts, transfer: Outgoing, artifact: Artifact, kind: str) -> Outgoing:

@@ -113,7 +113,7 @@ def offer(parts: Parts, transfer: Outgoing) -> Outgoing:
         )
     )
     return parts.table.save(
-        replace(transfer, step="send", state="sending", detail=""), {"acceptance": canonical(answer.acceptance)}
+        replace(transfer, step="send", state="offered", detail=""), {"acceptance": canonical(answer.acceptance)}
     )
 
 
