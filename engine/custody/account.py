@@ -154,6 +154,8 @@ class _Examination:
             raise _broken("its offer is about another handoff")
         if offer.manifest != sha256(bill.manifest.encode()):
             raise _broken("its offer is about another manifest")
+        if bill.issuer == bill.sender and sha256(bill.decision.encode())[:32] != offer.decision.id:
+            raise _broken("its decision record is not the one the offer cites")
         self._proved.append(f"{offer.sender} offered it for {offer.purpose!r} ({signed.signatory.identity})")
         return offer, signed
 
