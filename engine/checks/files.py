@@ -8,7 +8,7 @@ from engine.errors import LadingError
 from engine.findings import Finding, Severity
 from engine.manifest import FileEntry, Manifest, parse_chunk_map, parse_manifest, verify_folder
 
-ReadFile = Callable[[FileEntry], Iterable[bytes]]
+ReadFile = Callable[[FileEntry], Iterable[bytes | memoryview]]
 """Gives the bytes of one file of a manifest, in order, in pieces of any size."""
 
 
@@ -69,7 +69,7 @@ def arrived_files(manifest: Manifest, read: ReadFile) -> Iterator[Finding]:
             )
 
 
-def _arrived(entry: FileEntry, pieces: Iterable[bytes]) -> Iterator[Finding]:
+def _arrived(entry: FileEntry, pieces: Iterable[bytes | memoryview]) -> Iterator[Finding]:
     hasher, size = hashlib.sha256(), 0
     for piece in pieces:
         size += len(piece)

@@ -35,9 +35,8 @@ def examine_arrival(parts: GatewayParts, transfer: Incoming, offered: Offered) -
     scope = parts.store.open_scope(transfer.agreement)
     pieces = {file.path: [chunk.sha256 for chunk in file.chunks] for file in offered.chunks.files}
 
-    def read(entry: FileEntry) -> Iterator[bytes]:
-        for piece in parts.store.assemble(scope, pieces[entry.path]):
-            yield bytes(piece)
+    def read(entry: FileEntry) -> Iterator[memoryview]:
+        return parts.store.pieces(scope, pieces[entry.path])  # the check computes the digest of the whole file
 
     return arrival(
         files=arrived_files(offered.manifest, read),

@@ -111,6 +111,21 @@ class Store:
             with shelf.verified(shelf.find(digest), digest) as content:
                 yield content
 
+    def pieces(self, scope: Scope, chunks: Iterable[str]) -> Iterator[memoryview]:
+        """Yield chunks whose own SHA-256 was not computed: for those who compute one that covers them all.
+
+        What is yielded is what was sealed under that name; a piece is valid until the next is asked for.
+
+        Raises:
+            IntegrityError: as `read`, but for a digest that differs.
+            StoreError: as `read`.
+        """
+        shelf = self._shelf(scope)
+        for sha256 in chunks:
+            digest = _digest(sha256)
+            with shelf.unsealed(shelf.find(digest), digest) as content:
+                yield content
+
     def file_digest(self, scope: Scope, chunks: Iterable[str]) -> str:
         """Return the SHA-256 of the file that `chunks` make, computed from the bytes on disk.
 
@@ -122,7 +137,7 @@ class Store:
             StoreError: as `read`.
         """
         digest = hashlib.sha256()
-        for piece in self._pieces(scope, chunks):
+        for piece in self.pieces(scope, chunks):
             digest.update(piece)
         return digest.hexdigest()
 
@@ -142,7 +157,7 @@ class Store:
             StoreError: a chunk is missing, the disk is full, or `path` goes through a symbolic link.
         """
         # The file's own digest covers every byte, so the chunks' need not be computed as well.
-        pieces = self._pieces(scope, chunks)
+        pieces = self.pieces(scope, chunks)
         return write_verified(path, pieces, sha256=sha256, mode=0o755 if executable else 0o644)
 
     def discard(self, scope: Scope, sha256s: Collection[str]) -> None:
@@ -186,14 +201,6 @@ class Store:
     def free_bytes(self) -> int:
         """Return how many bytes may still be written to the disk of the store."""
         return free_bytes(self._folder)
-
-    def _pieces(self, scope: Scope, chunks: Iterable[str]) -> Iterator[memoryview]:
-        """Yield chunks whose own SHA-256 was not computed: for those who compute one that covers them all."""
-        shelf = self._shelf(scope)
-        for sha256 in chunks:
-            digest = _digest(sha256)
-            with shelf.unsealed(shelf.find(digest), digest) as content:
-                yield content
 
     def _shelf(self, scope: Scope) -> Shelf:
         with self._lock:
