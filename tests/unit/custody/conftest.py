@@ -1,4 +1,4 @@
-"""Builders: two organizations of the year 2021 with real keys, logs, witnesses and Sigstores, and their handoff.
+"""Builders: two organizations with real keys, logs, witnesses and Sigstores, and their handoff.
 
 Everything is years old on purpose: certificates, trust documents and the agreement have long expired, and a bill
 must verify all the same.
@@ -7,7 +7,7 @@ must verify all the same.
 import base64
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from engine.custody.statements import (
     Verdict,
 )
 from engine.digest import sha256
-from engine.events import Event, event_id
+from engine.events import Event, event_id, system_clock, timestamp
 from engine.manifest import Packed, pack
 from engine.signing import manifest_statement, model_statement
 from engine.signing.trust_document import fingerprint
@@ -38,23 +38,13 @@ from engine.workspace.creation import create
 from engine.workspace.layout import Layout
 from engine.workspace.office import Office
 
-MADE = datetime(2021, 3, 1, 9, 0, tzinfo=UTC)
+MADE = datetime.now(UTC).replace(microsecond=0)
 ACME, BOREALIS = "acme.example", "borealis.example"
 ADA, BEA = f"ada@{ACME}", f"bea@{BOREALIS}"
 TRANSFER = "tr-" + "5" * 24
 POLICY = sha256(b"policy")
-CITED = DecisionCited(id="d" * 32, decision="permit", policy=POLICY)
-
-
-class SlowClock:
-    """A clock of 2021 that goes on a second each time it is asked."""
-
-    def __init__(self) -> None:
-        self._now = MADE
-
-    def __call__(self) -> datetime:
-        self._now += timedelta(seconds=1)
-        return self._now
+RECORD = "{}"
+CITED = DecisionCited(id=sha256(RECORD.encode())[:32], decision="permit", policy=POLICY)
 
 
 @dataclass
@@ -71,6 +61,10 @@ class Handoff:
     trust: Path
     bundles: dict[str, bytes] = field(default_factory=dict)
     payloads: dict[str, bytes] = field(default_factory=dict)
+
+    def fork(self) -> "Handoff":
+        """The same handoff, to be told differently from here on."""
+        return replace(self, bundles=dict(self.bundles), payloads=dict(self.payloads))
 
     def predicate(self, kind: type[Predicate], **changes: Any) -> Any:
         """A statement of this handoff; keywords replace its fields."""
@@ -114,7 +108,7 @@ class Handoff:
         """Log an event about the statement `name` of this transfer."""
         office.log.record(
             Event(
-                id=event_id(TRANSFER, kind, name),
+                id=event_id(TRANSFER, kind, sha256(self.payloads[name])),
                 type=kind,
                 actor=office.settings.service_identity,
                 transfer=TRANSFER,
@@ -153,7 +147,7 @@ class Handoff:
             "manifest": manifest.canonical().decode(),
             "agreement": self.agreement.canonical().decode(),
             "signatures": {name: json.loads(bundle) for name, bundle in self.bundles.items()},
-            "decision": "",
+            "decision": RECORD,
             "logs": {
                 ACME: self.evidence(self.acme, witness=self.borealis),
                 BOREALIS: self.evidence(self.borealis, witness=self.acme),
@@ -195,7 +189,7 @@ def pin(trust: TrustFolder, *homes: Path) -> None:
 
 @pytest.fixture(scope="session")
 def handoff(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Handoff]:
-    folder, clock = tmp_path_factory.mktemp("custody"), SlowClock()
+    folder, clock = tmp_path_factory.mktemp("custody"), system_clock
     with (
         open_office(folder / "acme", ACME, "ada", clock) as acme,
         open_office(folder / "borealis", BOREALIS, "bea", clock) as borealis,
@@ -224,7 +218,7 @@ def agree(**changes: Any) -> Agreement:
         "audit_rights": True,
     }
     facts = {"format": "lading/agreement/v1", "id": "acme-borealis", "provider": ACME, "consumer": BOREALIS}
-    dates = {"effective": "2021-01-01T00:00:00Z", "expires": "2022-01-01T00:00:00Z"}
+    dates = {"effective": timestamp(MADE - timedelta(days=60)), "expires": timestamp(MADE + timedelta(days=300))}
     return Agreement.model_validate(facts | dates | {"terms": terms, "accepted_formats": ("json",)} | changes)
 
 
