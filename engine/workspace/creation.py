@@ -1,6 +1,7 @@
 """Making a workspace: wholly or not at all, and never twice."""
 
 import os
+import re
 import shutil
 import tempfile
 from datetime import datetime
@@ -20,14 +21,16 @@ from engine.workspace.layout import Layout
 from engine.workspace.office import Office
 from engine.workspace.settings import Settings, dump_settings, load_settings, new_settings
 
+ADMIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
+
 DIRECTORY = """\
 # People and services of {org}. docs/formats/directory.md explains every field.
 # After a change, run 'lading trust issue': partners learn from the trust document who may sign what.
 format: lading/directory/v1
 
 people:
-  - name: {admin}
-    identity: {admin}@{org}
+  - name: "{admin}"
+    identity: "{admin}@{org}"
     roles: [administrator, operator, approver, auditor]
     clearance: restricted
     training_expires: {training}
@@ -62,6 +65,11 @@ def create(
         UsageError: a value is malformed, or the folder holds something else.
     """
     settings = new_settings(org=org, name=name, region=region, listen=listen, url=url)
+    if not ADMIN.fullmatch(admin):
+        raise UsageError(
+            f"admin: found {admin!r}, expected a name of letters, digits, '.', '_', '+' and '-'",
+            remedy=f"Name the part before the @ of their identity, such as ada for ada@{org}.",
+        )
     layout = Layout(folder)
     if layout.settings.exists():
         return _known(layout, org)

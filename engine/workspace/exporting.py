@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from engine.errors import DigestMismatch, StoreError, UsageError
+from engine.errors import DigestMismatch, SourceChanged, StoreError, UsageError
 from engine.files import sync_folder
 from engine.manifest.artifact import Artifact
 from engine.manifest.parts import FileEntry
@@ -33,6 +33,7 @@ def export_files(store: Store, artifact: Artifact, folder: Path, progress: Progr
     Raises:
         UsageError: the folder holds something.
         DigestMismatch: a file is not what the manifest says.
+        SourceChanged: a file of the source folder is gone.
         StoreError: a chunk is missing, or the disk is full.
     """
     if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
@@ -105,6 +106,13 @@ def _from_source(_: Store, artifact: Artifact, entry: FileEntry, path: Path) -> 
 
 
 def _read(path: Path) -> Iterator[bytes]:
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb", buffering=0) as source:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError as error:
+        raise SourceChanged(
+            f"{path} cannot be read: {error.strerror}",
+            remedy="The source folder changed since it was packed: restore it, or pack a new version.",
+        ) from None
+    with os.fdopen(descriptor, "rb", buffering=0) as source:
         while piece := source.read(READ_BYTES):
             yield piece

@@ -1,5 +1,6 @@
 """`lading.toml`: read, checked field by field, and written once by `lading init`."""
 
+import ipaddress
 import re
 import tomllib
 from pathlib import Path
@@ -11,7 +12,9 @@ from engine.errors import UsageError, WorkspaceError
 
 ORGANIZATION = re.compile(r"(?=.{3,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
 REGION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
-LISTEN = re.compile(r"(?P<host>[0-9.]+|\[[0-9a-f:]+\]):(?P<port>[0-9]{1,5})")
+ADDRESS = re.compile(r"(?P<host>[0-9.]+|\[[0-9a-f:]+\]):(?P<port>[0-9]{1,5})")
+URL = re.compile(r"https://[A-Za-z0-9.\-\[\]:]+:(?P<port>[0-9]{1,5})")
+HIGHEST_PORT = 65535
 
 
 def organization_id(text: str) -> str:
@@ -30,15 +33,24 @@ def region_code(text: str) -> str:
 
 def listen_address(text: str) -> str:
     """Check an address to listen on, such as `127.0.0.1:8443`."""
-    match = LISTEN.fullmatch(text)
-    if match is None or not 1 <= int(match["port"]) <= 65535:  # noqa: PLR2004 - the range of TCP ports
+    match = ADDRESS.fullmatch(text)
+    if match is None or not _is_address(match["host"]) or not 1 <= int(match["port"]) <= HIGHEST_PORT:
         raise ValueError(f"found {text!r}, expected ADDRESS:PORT, such as 127.0.0.1:8443")
     return text
 
 
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
 def gateway_url(text: str) -> str:
     """Check the URL partners dial: https, a host, a port, no path."""
-    if not re.fullmatch(r"https://[A-Za-z0-9.\-\[\]:]+:[0-9]{1,5}", text):
+    match = URL.fullmatch(text)
+    if match is None or not 1 <= int(match["port"]) <= HIGHEST_PORT:
         raise ValueError(f"found {text!r}, expected https://HOST:PORT without a path")
     return text
 
@@ -170,4 +182,4 @@ mode = {_quoted(settings.signing.mode)}                    # one operator holds 
 
 def _quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'
+    return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped) + '"'

@@ -1,14 +1,13 @@
 """Builders: two organizations with real keys, logs, witnesses and Sigstores, and their handoff.
 
-Everything is years old on purpose: certificates, trust documents and the agreement have long expired, and a bill
-must verify all the same.
+The workspaces are two years old on purpose: their trust documents have expired, and a bill must verify all the same.
 """
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,7 @@ from engine.workspace.creation import create
 from engine.workspace.layout import Layout
 from engine.workspace.office import Office
 
-MADE = datetime.now(UTC).replace(microsecond=0)
+MADE = system_clock().replace(microsecond=0)
 ACME, BOREALIS = "acme.example", "borealis.example"
 ADA, BEA = f"ada@{ACME}", f"bea@{BOREALIS}"
 TRANSFER = "tr-" + "5" * 24
@@ -175,24 +174,29 @@ def cosigned(office: Office, witness: Office) -> bytes:
     return office.log.cosigned_checkpoint(f"{witness.organization}/lading/witness") or b""
 
 
-def open_office(folder: Path, org: str, admin: str, clock: Callable[[], datetime]) -> Office:
-    create(folder, org=org, name=org, region="EU", admin=admin, clock=clock)
-    return Office(Layout(folder), clock)
+def long_ago() -> datetime:
+    """When the workspaces were made and their trust documents pinned; those live for one year."""
+    return MADE - timedelta(days=730)
+
+
+def open_office(folder: Path, org: str, admin: str) -> Office:
+    create(folder, org=org, name=org, region="EU", admin=admin, clock=long_ago)
+    return Office(Layout(folder))
 
 
 def pin(trust: TrustFolder, *homes: Path) -> None:
     """Confirm the trust documents of other workspaces."""
     for home in homes:
-        document = trust.add_pending((home / "trust" / "own" / "trust.json").read_bytes(), now=MADE)
-        trust.confirm(document.organization, fingerprint(document), now=MADE)
+        document = trust.add_pending((home / "trust" / "own" / "trust.json").read_bytes(), now=long_ago())
+        trust.confirm(document.organization, fingerprint(document), now=long_ago())
 
 
 @pytest.fixture(scope="session")
 def handoff(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Handoff]:
-    folder, clock = tmp_path_factory.mktemp("custody"), system_clock
+    folder = tmp_path_factory.mktemp("custody")
     with (
-        open_office(folder / "acme", ACME, "ada", clock) as acme,
-        open_office(folder / "borealis", BOREALIS, "bea", clock) as borealis,
+        open_office(folder / "acme", ACME, "ada") as acme,
+        open_office(folder / "borealis", BOREALIS, "bea") as borealis,
     ):
         pin(acme.trust, borealis.layout.home)
         pin(borealis.trust, acme.layout.home)

@@ -15,6 +15,7 @@ from engine.custody.bill import Bill, LogEvidence, issue, parse_bill, seal_bill,
 from engine.custody.statements import Acceptance, DeliveryReceipt, Offer, Verdict
 from engine.digest import canonical, sha256
 from engine.errors import BadSignature, EvidenceError, IntegrityError, LogTampered, UntrustedIdentity
+from engine.signing.trust_folder import TrustFolder
 from engine.workspace.keys import signing_key
 from tests.unit.custody.conftest import ACME, ADA, BEA, BOREALIS, MADE, Handoff, agree
 
@@ -36,6 +37,13 @@ def test_a_bill_verifies_from_pinned_trust_alone(handoff: Handoff) -> None:
     assert len(account.proved) == 9
     assert account.proved[0].startswith(f"issued by {ADA} for {ACME} at {MADE:%F} ")
     assert account.to_json()["proved"] == list(account.proved)
+
+
+def test_expired_trust_documents_prove_what_they_proved_before(handoff: Handoff) -> None:
+    pinned = TrustFolder(handoff.trust)
+
+    assert all(pinned.partner(org).expires < MADE for org in (ACME, BOREALIS))
+    assert verify_bill(handoff.issue(handoff.bill()), handoff.trust).grade == "bilateral"
 
 
 def test_the_receiver_may_issue_a_bill_as_well(handoff: Handoff) -> None:
