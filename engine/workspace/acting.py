@@ -95,6 +95,6 @@ def _ask_owner(
 
     try:
         token = call_owner(layout.owner_socket, "identity.mint", None, {"who": who}, progress) if who else None
+        return True, call_owner(layout.owner_socket, operation, token, params, progress)
     except OwnerBusy:
         return False, None
-    return True, call_owner(layout.owner_socket, operation, token, params, progress)

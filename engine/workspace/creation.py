@@ -21,7 +21,7 @@ from engine.workspace.layout import Layout
 from engine.workspace.office import Office
 from engine.workspace.settings import Settings, dump_settings, load_settings, new_settings
 
-ADMIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
+ADMIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")  # as docs/formats/directory.md has names
 
 DIRECTORY = """\
 # People and services of {org}. docs/formats/directory.md explains every field.
@@ -67,7 +67,7 @@ def create(
     settings = new_settings(org=org, name=name, region=region, listen=listen, url=url)
     if not ADMIN.fullmatch(admin):
         raise UsageError(
-            f"admin: found {admin!r}, expected a name of letters, digits, '.', '_', '+' and '-'",
+            f"admin: found {admin!r}, expected a name of lower-case letters, digits, '.', '_' and '-'",
             remedy=f"Name the part before the @ of their identity, such as ada for ada@{org}.",
         )
     layout = Layout(folder)

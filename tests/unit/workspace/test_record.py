@@ -1,0 +1,143 @@
+"""The log of a workspace is read and verified without its owner."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.audit.entry import parse_leaf
+from engine.audit.note import NoteKey
+from engine.audit.proof import verify_proof
+from engine.errors import InputError, LadingError
+from engine.events import Event, event_id
+from engine.workspace.layout import Layout
+from engine.workspace.office import Office
+from engine.workspace.record import (
+    newest_checkpoint,
+    prove_entry,
+    show_entries,
+    show_entry,
+    verifier_keys,
+    verify_log,
+)
+
+
+@pytest.fixture
+def busy(home: Path) -> Path:
+    """A workspace whose log has more entries than one page."""
+    with Office(Layout(home)) as office:
+        office.log.record_many(
+            [
+                Event(
+                    id=event_id("busy", str(number)),
+                    type="transfer.offered" if number % 2 else "decision.permit",
+                    actor="ada@acme.example",
+                    transfer=f"tr-{number % 3:024x}",
+                )
+                for number in range(700)
+            ]
+        )
+        office.remember_own()
+    return home
+
+
+def found(home: Path, **wanted: Any) -> list[dict[str, Any]]:
+    everything = {"event_type": None, "transfer": None, "limit": 1000}
+    entries: Any = show_entries(home, **everything | wanted)["entries"]
+    return list(entries)
+
+
+def test_a_whole_log_verifies_and_says_how_far_it_got(busy: Path) -> None:
+    reports: list[dict[str, Any]] = []
+
+    report = verify_log(busy, reports.append)
+
+    assert (report["ok"], report["size"], report["remembered"], report["problems"]) == (True, 701, 2, [])
+    assert report["origin"] == "acme.example/lading/audit/0"
+    assert report["witnessed"] == {}
+    assert reports[-1] == {"step": "verifying", "done": 701, "total": 701}
+
+
+def test_entries_come_newest_first_across_pages(busy: Path) -> None:
+    assert [each["index"] for each in found(busy)] == list(range(700, -1, -1))
+    assert [each["index"] for each in found(busy, limit=3)] == [700, 699, 698]
+
+
+def test_entries_are_found_by_type_and_transfer(busy: Path) -> None:
+    offered = found(busy, event_type="transfer.offered", transfer=f"tr-{1:024x}")
+
+    assert len(offered) == 117
+    assert {(each["type"], each["transfer"]) for each in offered} == {("transfer.offered", f"tr-{1:024x}")}
+    assert found(busy, event_type="no.such") == []
+
+
+def test_an_entry_is_shown_whole(home: Path) -> None:
+    entry: Any = show_entry(home, 0)
+
+    assert entry["public"]["type"] == "workspace.created"
+    assert entry["payload"] == {"actor": "ada@acme.example", "name": "Acme", "region": "EU"}
+    assert entry["public"]["actor"] != "ada@acme.example"
+
+
+@pytest.mark.parametrize("look", [show_entry, prove_entry])
+def test_an_entry_beyond_the_end_is_refused(home: Path, look: Any) -> None:
+    with pytest.raises(LadingError) as refused:
+        look(home, 7)
+
+    assert "7" in str(refused.value)
+    assert refused.value.remedy
+
+
+def test_a_proof_convinces_somebody_who_has_the_key_alone(busy: Path) -> None:
+    made: Any = prove_entry(busy, 400)
+
+    key = NoteKey.parse(verifier_keys(busy)["log"])
+    verify_proof(made["proof"], made["leaf"].encode(), [key])
+    assert parse_leaf(made["leaf"].encode())["type"] == "transfer.offered"
+    assert newest_checkpoint(busy) in made["proof"]
+
+
+def test_an_edited_row_is_reported(busy: Path) -> None:
+    with closing(sqlite3.connect(busy / "state" / "audit.db")) as database:
+        database.execute("UPDATE event SET type = 'transfer.refused' WHERE idx = 400")
+        database.commit()
+
+    report: Any = verify_log(busy, lambda _: None)
+
+    assert not report["ok"]
+    assert "400" in report["problems"][0]["where"]
+
+
+def test_a_log_rolled_back_to_an_older_copy_is_reported(home: Path) -> None:
+    database = home / "state" / "audit.db"
+    with closing(sqlite3.connect(database)) as live:
+        older = live.serialize()
+    with Office(Layout(home)) as office:
+        office.log.record(Event(id=event_id("later", "x"), type="gateway.started", actor="ada@acme.example"))
+        office.remember_own()
+    database.write_bytes(older)
+
+    report: Any = verify_log(home, lambda _: None)
+
+    assert not report["ok"]
+    assert "roll" in str(report["problems"]).lower()
+
+
+def test_a_file_that_is_no_log_is_reported_not_a_crash(home: Path) -> None:
+    (home / "state" / "audit.db").write_bytes(b"no database at all")
+
+    report: Any = verify_log(home, lambda _: None)
+
+    assert not report["ok"]
+    assert report["problems"]
+
+
+def test_a_lost_log_is_not_an_empty_one(home: Path) -> None:
+    (home / "state" / "audit.db").unlink()
+
+    with pytest.raises(InputError, match="has lost its log"):
+        verify_log(home, lambda _: None)
+
+    assert not (home / "state" / "audit.db").exists()
