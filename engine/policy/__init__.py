@@ -19,8 +19,9 @@
     judge       asks, records the answer, and only then gives it
     documents   files that people write, read strictly
     requests    requests and entities as JSON files
-    suite       test suites of policies, in YAML
     tree        walking syntax trees
+    recorded    a recorded decision with what it rested on
+    workbench   what a security team does to policies: suites and all that follows
 
 INVARIANTS
 - Nothing permits but a Cedar permit that no guard objects to. Errors, missing facts, dangling references and

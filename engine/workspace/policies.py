@@ -8,7 +8,7 @@ from engine.events import system_clock
 from engine.policy.bundle import PolicyBundle
 from engine.policy.engine import PolicyEngine
 from engine.policy.requests import load_entities, load_request
-from engine.policy.suite import load_suites, run_suites
+from engine.policy.workbench.suite import load_suites, run_suites
 
 
 def check_policies(folder: Path) -> dict[str, JSON]:

@@ -3,7 +3,7 @@
 import re
 
 from engine.policy.bundle import PolicyBundle
-from engine.policy.suite import load_suites, run_suites
+from engine.policy.workbench.suite import load_suites, run_suites
 from tests.unit.policy.worlds import ROOT
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from engine.errors import InputError
 from engine.policy.bundle import PolicyBundle
-from engine.policy.suite import Suite, SuiteReport, load_suites, run_suites
+from engine.policy.workbench.suite import Suite, SuiteReport, load_suites, run_suites
 from tests.unit.policy.conftest import Folder
 from tests.unit.policy.worlds import ROOT, rule
 
