@@ -16,7 +16,7 @@ EVENTS = ROOT / "docs" / "formats" / "events.md"
 FORMATS = sorted(path.name for path in (ROOT / "docs" / "formats").glob("*.md"))
 FORMAT = re.compile(r"docs/formats/[a-z]+\.md")
 TYPE = re.compile(r'"([a-z]+\.[a-z]+ed)"')
-DECISIONS = {"decision.permit", "decision.deny", "decision.failsafe"}
+DECISIONS = {"decision.permit", "decision.deny", "decision.failsafe", "decision.shadow"}
 
 
 def verbs(command: click.Command = lading, path: str = "lading") -> Iterator[str]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from engine.policy.bundle import PolicyBundle
 from engine.policy.explain import Explanation
 from engine.policy.guard import REMEDIES, Objection, Raw, objection_to
-from engine.policy.model import Decision, Entity, Request
+from engine.policy.model import Decision, Entity, Mode, Request
 from engine.policy.question import Question, prepare
 from engine.policy.record import decision
 
@@ -14,10 +14,16 @@ _NO_PERMIT = "No policy permits this action: ask whoever keeps the policies."
 
 
 class PolicyEngine:
-    """Decides requests by one bundle. Holds no state: several threads may share it."""
+    """Decides requests by one bundle. Holds no state: several threads may share it.
 
-    def __init__(self, bundle: PolicyBundle) -> None:
+    Args:
+        bundle: what decides.
+        mode: whether its answers bind; records say so.
+    """
+
+    def __init__(self, bundle: PolicyBundle, mode: Mode = "enforce") -> None:
         self.bundle = bundle
+        self.mode: Mode = mode
 
     def decide(self, request: Request, entities: Iterable[Entity], now: datetime) -> Decision:
         """Answer a request. Whatever is wrong with it, or goes wrong on the way, is a denial and says so.
@@ -34,7 +40,8 @@ class PolicyEngine:
             code, detail = objection.code, str(objection)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong, the answer is no
             code, detail = "engine-error", f"{type(error).__name__}: {error}"
-        return decision(self.bundle, request, now, failsafe=code, errors=(detail,), remedies=(REMEDIES[code],))
+        remedies = (REMEDIES[code],)
+        return decision(self.bundle, request, now, mode=self.mode, failsafe=code, errors=(detail,), remedies=remedies)
 
     def _answer(self, question: Question, raw: Raw, now: datetime) -> Decision:
         objection = objection_to(raw, question.slice.policies)
@@ -45,7 +52,8 @@ class PolicyEngine:
                 self.bundle,
                 question.request,
                 now,
-                entities=question.entities_digest,
+                entities=(question.entities_digest, question.document),
+                mode=self.mode,
                 raw=raw.answer,
                 reasons=raw.reasons,
                 errors=raw.errors,
@@ -60,7 +68,8 @@ class PolicyEngine:
             self.bundle,
             question.request,
             now,
-            entities=question.entities_digest,
+            entities=(question.entities_digest, question.document),
+            mode=self.mode,
             raw=raw.answer,
             reasons=raw.reasons,
             errors=raw.errors,
@@ -75,7 +84,8 @@ class PolicyEngine:
             self.bundle,
             question.request,
             now,
-            entities=question.entities_digest,
+            entities=(question.entities_digest, question.document),
+            mode=self.mode,
             raw=raw.answer,
             failsafe=objection.code,
             errors=(str(objection),),

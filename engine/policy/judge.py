@@ -1,6 +1,7 @@
 """The judge: asks the engine, and makes every answer durable before anybody acts on it. No log, no permit."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from engine.digest import JSON
 from engine.events import Clock, Event, Recorder, event_id
@@ -10,28 +11,48 @@ from engine.policy.facts import AgreementFacts, ArtifactFacts, TransferFacts, bu
 from engine.policy.model import Decision, EntityUid
 
 
+class Policies(Protocol):
+    """What decides now."""
+
+    def engine(self) -> PolicyEngine:
+        """Return what decides; raise PolicyError if nothing can."""
+        ...
+
+    def shadows(self) -> Sequence[PolicyEngine]:
+        """Return what decides beside it, for the record only."""
+        ...
+
+    def keep_slice(self, digest: str, body: bytes) -> None:
+        """Keep the entities that a decision rests on."""
+        ...
+
+
 class Judge:
     """Asks policy for one organization. Threads may share it.
 
     Args:
-        engine: decides.
+        policies: what decides now, asked before every decision.
         directory: returns the directory as it is now.
         recorder: the audit log.
         clock: the time that decisions are made at.
     """
 
     def __init__(
-        self, engine: PolicyEngine, directory: Callable[[], Directory], recorder: Recorder, clock: Clock
+        self, policies: Policies, directory: Callable[[], Directory], recorder: Recorder, clock: Clock
     ) -> None:
-        self._engine = engine
+        self._policies = policies
         self._directory = directory
         self._recorder = recorder
         self._clock = clock
 
     @property
     def bundle_digest(self) -> str:
-        """Digest of the policy bundle that decides."""
-        return self._engine.bundle.digest
+        """Digest of the policy bundle that decides now."""
+        return self._policies.engine().bundle.digest
+
+    def knows(self, action: str) -> bool:
+        """Say whether the policies that decide now know an action."""
+        return action in self._policies.engine().bundle.slices
 
     def ask(
         self,
@@ -60,28 +81,38 @@ class Judge:
         Raises:
             InputError: `directory.yaml` cannot be read.
         """
-        directory = self._directory()
+        directory, engine, now = self._directory(), self._policies.engine(), self._clock()
         principal = directory.principal(identity) or EntityUid("User", identity)
         request, entities = build_request(action, principal, directory, artifact, agreement, transfer, purpose=purpose)
-        decision = self._engine.decide(request, entities, self._clock())
-        kind = "failsafe" if decision.failsafe else decision.decision.value
-        payload: dict[str, JSON] = {
-            "action": action,
-            "because": list(decision.because),
-            "conditions": [condition.sentence for condition in decision.conditions],
-            "record": decision.record.decode(),
+        decision = engine.decide(request, entities, now)
+        shadows = [each.decide(request, entities, now) for each in self._policies.shadows()]
+        if decision.slice_digest is not None and decision.slice is not None:
+            self._policies.keep_slice(decision.slice_digest, decision.slice)
+        named: dict[str, Any] = {
+            "actor": identity,
+            "artifact": artifact.root if artifact else None,
+            **({"agreement": agreement.digest} if agreement else {}),
+            **(about or {}),
         }
-        named = {"agreement": agreement.digest} if agreement else {}
-        self._recorder.record(
-            Event(
-                id=event_id(decision.id, "decision"),
-                type=f"decision.{kind}",
-                actor=identity,
-                artifact=artifact.root if artifact else None,
-                decision=kind,
-                policy=decision.bundle_digest,
-                payload=payload,
-                **(named | dict(about or {})),
-            )
-        )
+        kind = "failsafe" if decision.failsafe else decision.decision.value
+        events = [_event(decision, kind, action, named), *(_event(each, "shadow", action, named) for each in shadows)]
+        self._recorder.record_many(events)
         return decision
+
+
+def _event(decision: Decision, kind: str, action: str, named: Mapping[str, Any]) -> Event:
+    """Return the event of a decision; a shadow's says nothing that anybody could take for an answer."""
+    payload: dict[str, JSON] = {
+        "action": action,
+        "because": list(decision.because),
+        "conditions": [condition.sentence for condition in decision.conditions],
+        "record": decision.record.decode(),
+    }
+    return Event(
+        id=event_id(decision.id, "decision"),
+        type=f"decision.{kind}",
+        decision=None if kind == "shadow" else kind,
+        policy=decision.bundle_digest,
+        payload=payload,
+        **named,
+    )

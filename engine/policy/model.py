@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from engine.digest import JSON
 from engine.events import timestamp
 
 DECISION_FORMAT: Final = "lading/decision/v1"
+
+Mode: TypeAlias = Literal["enforce", "shadow"]
+"""Whether an answer binds, or only tells what a candidate would have said."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -148,6 +151,8 @@ class Decision:
         disclosed: ids of the determining policies that a partner may be told.
         bundle_digest: digest of the policy bundle that decided.
         record: the decision as canonical JSON (docs/formats/decision.md).
+        slice_digest: names the entities it rests on; None if a guard spoke before they were gathered.
+        slice: these entities as canonical JSON, to be kept under that name.
     """
 
     id: str
@@ -162,6 +167,8 @@ class Decision:
     disclosed: tuple[str, ...]
     bundle_digest: str
     record: bytes
+    slice_digest: str | None = None
+    slice: bytes | None = field(default=None, repr=False)
 
     @property
     def permitted(self) -> bool:

@@ -25,6 +25,7 @@ class Question:
         entities: what the request can reach, by name.
         entities_digest: SHA-256 of the canonical JSON list of these entities, sorted by name, each in Cedar's
             JSON entity format.
+        document: that list.
         slice: the policies that can apply to its action.
         schema: the schema that all of it fits.
         store: the entities as Cedar holds them, checked against the schema.
@@ -34,6 +35,7 @@ class Question:
     context: Mapping[str, JSON]
     entities: Mapping[EntityUid, Entity]
     entities_digest: str
+    document: bytes
     slice: Slice
     schema: Schema
     store: Entities
@@ -83,6 +85,7 @@ def prepare(bundle: PolicyBundle, request: Request, entities: Iterable[Entity], 
         context={**request.context, "now": moment(now)},
         entities=reached,
         entities_digest=sha256(document),
+        document=document,
         slice=policies,
         schema=bundle.schema,
         store=store,

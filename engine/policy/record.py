@@ -13,7 +13,7 @@ from engine.digest import JSON, canonical, sha256
 from engine.events import timestamp
 from engine.policy.bundle import PolicyBundle
 from engine.policy.guard import Objection
-from engine.policy.model import DECISION_FORMAT, Answer, Condition, Decision, Request, printable
+from engine.policy.model import DECISION_FORMAT, Answer, Condition, Decision, Mode, Request, printable
 
 _ID_LENGTH: Final = 32  # hexadecimal characters
 _MAX_TEXT: Final = 2000  # characters of one error message
@@ -25,7 +25,8 @@ def decision(
     request: Request,
     now: datetime,
     *,
-    entities: str | None = None,
+    mode: Mode = "enforce",
+    entities: tuple[str, bytes] | None = None,
     raw: str = "",
     failsafe: str | None = None,
     reasons: Sequence[str] = (),
@@ -40,7 +41,9 @@ def decision(
         bundle: what decided.
         request: what was asked.
         now: when.
-        entities: digest of the entities that were reached (see `Question`); None if it did not come that far.
+        mode: whether it binds.
+        entities: digest and canonical JSON of the entities that were reached (see `Question`); None if it did not
+            come that far.
         raw: as the attribute of `Decision`, like everything that follows.
         failsafe: the guard that spoke.
         reasons: the determining policies.
@@ -65,8 +68,15 @@ def decision(
         disclosed=tuple(id_ for id_ in reasons if bundle.policies[id_].disclosed),
         bundle_digest=bundle.digest,
         record=b"",
+        slice_digest=entities[0] if entities else None,
+        slice=entities[1] if entities else None,
     )
-    asked: dict[str, JSON] = {"time": timestamp(now), "schema": bundle.schema_digest, "entities": entities}
+    asked: dict[str, JSON] = {
+        "mode": mode,
+        "time": timestamp(now),
+        "schema": bundle.schema_digest,
+        "entities": drafted.slice_digest,
+    }
     data = _canonical(asked | {"request": request.to_json()} | _answered(drafted))
     return replace(drafted, id=sha256(data)[:_ID_LENGTH], record=data)
 
@@ -75,7 +85,6 @@ def _answered(decision: Decision) -> dict[str, JSON]:
     """Return the members of a record that say what was answered, and by what."""
     return {
         "format": DECISION_FORMAT,
-        "mode": "enforce",
         "policy": decision.bundle_digest,
         "engine": _ENGINE,
         "decision": decision.decision.value,

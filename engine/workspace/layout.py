@@ -90,6 +90,11 @@ class Layout:
         return self.state / "gateway.db"
 
     @property
+    def policy_database(self) -> Path:
+        """Which policy bundle decides, which candidates wait, and what past decisions rested on."""
+        return self.state / "policy.db"
+
+    @property
     def remembered(self) -> Path:
         """Checkpoints seen, own and partners', outside the log's database."""
         return self.state / "remembered.jsonl"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from functools import cached_property
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from engine.agreement import Agreement, AgreementFolder, Standing
 from engine.audit.checkpoint import open_checkpoint, read_checkpoint
@@ -20,13 +20,11 @@ from engine.audit.witness import Witness
 from engine.database import migrate, open_engine
 from engine.digest import JSON
 from engine.errors import InputError, LogTampered, UsageError
-from engine.events import Clock, Event, event_id, system_clock
+from engine.events import Clock, system_clock
 from engine.files import write_atomic
 from engine.gateway.incoming import IncomingTable
 from engine.manifest.registry import Registry
-from engine.policy.bundle import PolicyBundle
 from engine.policy.directory import Directory, load_directory
-from engine.policy.engine import PolicyEngine
 from engine.policy.facts import AgreementFacts, ArtifactFacts
 from engine.policy.judge import Judge
 from engine.policy.model import Decision
@@ -44,6 +42,9 @@ from engine.wire.tls import client_context
 from engine.workspace.keys import read_secret, secret_key, signing_key
 from engine.workspace.layout import Layout
 from engine.workspace.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from engine.workspace.governance import Governance
 
 
 class Office:
@@ -220,19 +221,16 @@ class Office:
         return load_directory(self.layout.directory, self.organization)
 
     @cached_property
+    def governance(self) -> "Governance":
+        """The policies of this organization: what decides, what waits to, and who changed it."""
+        from engine.workspace.governance import Governance
+
+        return self._open.enter_context(Governance(self))
+
+    @property
     def judge(self) -> Judge:
-        """Asks policy and records every answer before anybody acts on it; a bundle's first use is recorded, too."""
-        bundle = PolicyBundle.load(self.layout.policies)
-        self.log.record(
-            Event(
-                id=event_id(bundle.digest, "policy.activated"),
-                type="policy.activated",
-                actor=self.settings.service_identity,
-                policy=bundle.digest,
-                payload={"policies": len(bundle.policies)},
-            )
-        )
-        return Judge(PolicyEngine(bundle), lambda: self.directory, self.log, self.clock)
+        """Asks policy, and records every answer before anybody acts on it."""
+        return self.governance.judge
 
     def denial(
         self,

@@ -10,9 +10,15 @@ from sqlalchemy import MetaData
 from engine.database import migrate, open_engine
 from engine.gateway import tables as gateway
 from engine.manifest import tables as manifest
+from engine.policy import tables as policy
 from engine.transfer import tables as transfer
 
-ROOMS = {"gateway": gateway.metadata, "manifest": manifest.metadata, "transfer": transfer.metadata}
+ROOMS = {
+    "gateway": gateway.metadata,
+    "manifest": manifest.metadata,
+    "policy": policy.metadata,
+    "transfer": transfer.metadata,
+}
 
 
 @pytest.mark.parametrize(("room", "expected"), ROOMS.items(), ids=ROOMS)

@@ -12,6 +12,7 @@ from engine.policy.bundle import PolicyBundle
 from engine.policy.directory import Directory
 from engine.policy.engine import PolicyEngine
 from engine.policy.judge import Judge
+from engine.policy.recorded import RecordedDecision
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -46,8 +47,26 @@ def administrator(acme: Directory) -> str:
     return next(member.identity for member in acme.members if "administrator" in member.roles)
 
 
+class Desk:
+    """Policies that decide, in shadow or not; and what was kept of the decisions."""
+
+    def __init__(self, bundle: PolicyBundle, *shadows: PolicyBundle) -> None:
+        self._engine = PolicyEngine(bundle)
+        self._shadows = [PolicyEngine(each, "shadow") for each in shadows]
+        self.slices: dict[str, bytes] = {}
+
+    def engine(self) -> PolicyEngine:
+        return self._engine
+
+    def shadows(self) -> list[PolicyEngine]:
+        return self._shadows
+
+    def keep_slice(self, digest: str, body: bytes) -> None:
+        self.slices[digest] = body
+
+
 def judge(starter: PolicyBundle, acme: Directory, notebook: Notebook) -> Judge:
-    return Judge(PolicyEngine(starter), lambda: acme, notebook, lambda: NOW)
+    return Judge(Desk(starter), lambda: acme, notebook, lambda: NOW)
 
 
 def test_a_permit_is_recorded_with_its_record_before_it_is_returned(
@@ -78,3 +97,30 @@ def test_a_denial_is_recorded_too_with_its_reasons(starter: PolicyBundle, acme: 
 def test_without_a_log_there_is_no_permit(starter: PolicyBundle, acme: Directory, administrator: str) -> None:
     with pytest.raises(WorkspaceError, match="disk is full"):
         judge(starter, acme, FullDisk()).ask("administer", administrator)
+
+
+def test_what_a_decision_rests_on_is_kept_so_that_it_can_be_decided_again(
+    starter: PolicyBundle, acme: Directory, administrator: str
+) -> None:
+    desk, notebook = Desk(starter), Notebook()
+
+    decision = Judge(desk, lambda: acme, notebook, lambda: NOW).ask("administer", administrator)
+
+    [event] = notebook.events
+    kept = RecordedDecision.read(decision.id, str(event.payload["record"]).encode(), desk.slices[decision.slice_digest])
+    assert kept.repeatable
+    assert PolicyEngine(starter).decide(kept.request, kept.entities, kept.now).record == decision.record
+
+
+def test_a_shadow_answers_beside_the_decision_and_nobody_can_take_it_for_one(
+    starter: PolicyBundle, acme: Directory, administrator: str
+) -> None:
+    notebook = Notebook()
+
+    decision = Judge(Desk(starter, starter), lambda: acme, notebook, lambda: NOW).ask("administer", administrator)
+
+    binding, shadow = notebook.events
+    assert binding.id != shadow.id
+    assert (binding.type, shadow.type, shadow.decision) == ("decision.permit", "decision.shadow", None)
+    assert json.loads(str(shadow.payload["record"]))["mode"] == "shadow"
+    assert json.loads(decision.record)["mode"] == "enforce"

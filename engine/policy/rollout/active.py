@@ -1,0 +1,79 @@
+"""The bundle that decides now, and those that decide in shadow, compiled once and kept."""
+
+import threading
+from collections.abc import Sequence
+from typing import Final
+
+from engine.errors import PolicyError
+from engine.policy.bundle import PolicyBundle
+from engine.policy.engine import PolicyEngine
+from engine.policy.model import Mode
+from engine.policy.rollout.store import PolicyStore
+
+_KEPT: Final = 8  # compiled bundles
+_SLICES: Final = 4096  # digests of slices known to be kept
+
+
+class ActivePolicies:
+    """Says before every decision which engine decides. Threads may share it.
+
+    INVARIANT: which bundle is active is read from the database each time, never remembered: an activation counts
+    from the next decision on, in every process. What cannot be had permits nothing.
+    """
+
+    def __init__(self, store: PolicyStore) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._engines: dict[tuple[str, Mode], PolicyEngine] = {}
+        self._slices: dict[str, None] = {}
+
+    def engine(self) -> PolicyEngine:
+        """Return what decides.
+
+        Raises:
+            PolicyError: nothing does, or what should is not kept or does not load.
+        """
+        digest = self._store.active()
+        if digest is None:
+            raise PolicyError("no policy bundle is active", remedy="Restore state/policy.db from a backup.")
+        return self.prepare(digest)
+
+    def shadows(self) -> Sequence[PolicyEngine]:
+        """Return what decides beside it, for the record only; what does not load any more is left out."""
+        engines = []
+        for digest in self._store.shadows():
+            try:
+                engines.append(self.prepare(digest, "shadow"))
+            except PolicyError:
+                continue
+        return engines
+
+    def prepare(self, digest: str, mode: Mode = "enforce") -> PolicyEngine:
+        """Compile a bundle, unless that was done before, so that no decision has to wait for it.
+
+        Raises:
+            PolicyError: it is not kept, or does not load.
+        """
+        with self._lock:
+            known = self._engines.pop((digest, mode), None)
+            if known is not None:
+                self._engines[digest, mode] = known
+                return known
+        with self._store.snapshot(digest).unfolded() as folder:
+            made = PolicyEngine(PolicyBundle.load(folder), mode)
+        with self._lock:
+            self._engines[digest, mode] = made
+            while len(self._engines) > _KEPT:
+                del self._engines[next(iter(self._engines))]
+        return made
+
+    def keep_slice(self, digest: str, body: bytes) -> None:
+        """Keep the entities that a decision rests on, so that it can be repeated exactly."""
+        with self._lock:
+            if digest in self._slices:
+                return
+        self._store.keep_slice(digest, body)
+        with self._lock:
+            self._slices[digest] = None
+            while len(self._slices) > _SLICES:
+                del self._slices[next(iter(self._slices))]
