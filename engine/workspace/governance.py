@@ -1,5 +1,6 @@
 """The policies of one organization, composed: the database, what decides now, their life, the judge."""
 
+import threading
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
@@ -25,6 +26,12 @@ class Governance:
 
     Args:
         office: whose policies they are.
+
+    Attributes:
+        store: the policy database.
+        active: what decides now.
+        lifecycle: how that changes.
+        lock: held while it does.
     """
 
     def __init__(self, office: "Office") -> None:
@@ -33,6 +40,7 @@ class Governance:
         migrate(self._engine, "policy")
         self.store = PolicyStore(self._engine, office.clock)
         self.active = ActivePolicies(self.store)
+        self.lock = threading.Lock()
         self.lifecycle = Lifecycle(
             organization=office.organization,
             service=office.settings.service_identity,
@@ -77,7 +85,8 @@ class Governance:
         Raises:
             PolicyError: it cannot be read.
         """
-        return self.lifecycle.see(self.on_disk())
+        with self.lock:
+            return self.lifecycle.see(self.on_disk())
 
     def on_disk(self) -> Snapshot:
         """Return the policy folder as it is now.

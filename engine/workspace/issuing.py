@@ -13,6 +13,7 @@ from engine.audit.note import Algorithm, NoteSigner
 from engine.custody.bill import BILL_TYPE
 from engine.custody.statements import Acceptance, Approval, DeliveryReceipt, Offer, Verdict
 from engine.policy.directory import Directory, load_directory
+from engine.policy.rollout.approval import POLICY_APPROVAL
 from engine.signing import MANIFEST_REFERENCE, MODEL_SIGNATURE, AllowedIdentity
 from engine.signing.sandbox import Sandbox
 from engine.signing.trust_document import TrustDocument, root_keys, sign_trust
@@ -28,9 +29,10 @@ THRESHOLD: Final = 2
 
 SIGNS: Final = {
     "sender": (MODEL_SIGNATURE, MANIFEST_REFERENCE, Offer.predicate_type(), BILL_TYPE),
-    "administrator": (AGREEMENT_TYPE, BILL_TYPE),
+    "administrator": (AGREEMENT_TYPE, BILL_TYPE, POLICY_APPROVAL),
     "approver": (Approval.predicate_type(),),
     "auditor": (BILL_TYPE,),
+    "security": (POLICY_APPROVAL,),
 }
 """The predicate types each role may sign for the organization."""
 

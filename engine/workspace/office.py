@@ -318,7 +318,7 @@ class Office:
             "log",
             "signer",
             "registry",
-            "judge",
+            "governance",
             "store",
             "outgoing",
             "incoming",

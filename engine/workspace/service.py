@@ -1,5 +1,6 @@
 """`lading gateway`: the owner process of a workspace as a service, until it is told to stop."""
 
+import logging
 import signal
 import socket
 import threading
@@ -12,6 +13,8 @@ from engine.errors import LadingError, UsageError, WireError
 from engine.events import Event, event_id, timestamp
 from engine.gateway.handlers import GatewayHandlers
 from engine.gateway.loops import Loop, finish_arrivals, reauthorize
+from engine.policy.rollout.store import Candidate
+from engine.policy.rollout.watch import FolderWatch
 from engine.store import read_key
 from engine.transfer.evidence import seek_cosignature
 from engine.wire.config import ListenerConfig
@@ -28,6 +31,8 @@ from engine.workspace.operations import Call, perform
 from engine.workspace.operations.transfers import transfer_parts
 from engine.workspace.owner import owning
 from engine.workspace.settings import load_settings
+
+logger = logging.getLogger("lading.policy")
 
 BACKLOG = 256
 ARRIVAL_SECONDS = 5.0
@@ -92,6 +97,7 @@ def _start(office: Office, listening: socket.socket, running: ExitStack) -> None
 
     _run(running, Loop("rotation", third, renew, first=third))
     office.on_partners_changed.append(renew)
+    _run(running, FolderWatch(layout.policies, office.governance.see, say_of_policies))
     _run(running, UnixServer(layout.owner_socket, operations_app(_performer(office))))
     _record(office, "gateway.started")
     running.callback(_record, office, "gateway.stopped")
@@ -124,6 +130,25 @@ def seek_witnesses(office: Office) -> None:
             seek_cosignature(transfer_parts(office, call), office.partner(organization), organization)
         except WireError:
             continue  # a partner that does not answer is asked again at the next round
+
+
+def say_of_policies(found: Candidate | str | None) -> None:
+    """Say in the gateway's own words what became of a change in the policy folder."""
+    match found:
+        case None:
+            logger.warning("the policy folder holds what decides again")
+        case str():
+            logger.warning("the active policies stay: %s", found)
+        case Candidate(state="broken" | "failing"):
+            logger.warning("bundle %s is %s, the active policies stay: %s", *_stands(found), found.report["summary"])
+        case Candidate(state="ready"):
+            logger.warning("bundle %s is %s and decides nothing yet: 'lading policy propose' it", *_stands(found))
+        case Candidate():
+            logger.warning("bundle %s is %s", *_stands(found))
+
+
+def _stands(found: Candidate) -> tuple[str, str]:
+    return found.digest[:16], found.state
 
 
 def _performer(office: Office) -> Callable[..., Any]:

@@ -5,7 +5,6 @@ one that cannot be read is an error that the screen shows. Values are taken as t
 the database holds. The log has a view of its own, in `engine.workspace.log_view`.
 """
 
-import os
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from engine.workspace.advisory import advisory
 from engine.workspace.layout import Layout
 from engine.workspace.log_view import LogView
 from engine.workspace.owner import owned_by
@@ -89,9 +89,7 @@ class WorkspaceView:
             owner_up = owned_by(self.layout.lock) is not None
         except PermissionError:
             owner_up = None
-        state = self.layout.state
-        advisory = not state.exists() or state.stat().st_uid == os.geteuid()
-        return Standing(organization=self.organization, owner_up=owner_up, advisory=advisory)
+        return Standing(organization=self.organization, owner_up=owner_up, advisory=advisory(self.layout))
 
     def close(self) -> None:
         """Let go of the databases."""

@@ -3,18 +3,20 @@
 folder      what the verbs share: where the policies are
 checking    check, test
 asking      decide
+changing    propose, approve, activate, withdraw, rollback, history, shadow
 """
 
 import click
 
 from engine.cli.policy.asking import decide
+from engine.cli.policy.changing import activate, approve, history, propose, rollback, shadow, withdraw
 from engine.cli.policy.checking import check, test
 
 
 @click.group()
 def policy() -> None:
-    """Cedar policies: check them, test them, ask them."""
+    """Cedar policies: check them, test them, ask them, change what decides."""
 
 
-for command in (check, test, decide):
+for command in (check, test, decide, propose, approve, activate, withdraw, rollback, history, shadow):
     policy.add_command(command)

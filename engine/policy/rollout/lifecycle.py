@@ -184,7 +184,12 @@ class Lifecycle:
         Raises:
             UsageError: there is none.
         """
-        past = self.store.activations()
+        past = [each for each in self.store.activations() if each.logged]
+        if ref is None and past and past[0].kind == "rollback":
+            raise UsageError(
+                f"bundle {past[0].digest[:16]} was rolled back to already",
+                remedy="Name the bundle to go back to with --to; 'lading policy history' shows them.",
+            )
         active = past[0].digest if past else None
         fitting = [each for each in past if each.digest != active and each.digest.startswith(ref or "")]
         if not fitting:

@@ -62,6 +62,7 @@ def perform(office: Office, name: str, call: Call) -> Any:
         bills,
         identities,
         partners,
+        policies,
         transfers,
     )
 
@@ -83,6 +84,12 @@ def perform(office: Office, name: str, call: Call) -> Any:
         "approval.grant": (approvals.grant, approvals.Answer),
         "approval.refuse": (approvals.refuse, approvals.Answer),
         "bill.create": (bills.create, bills.Create),
+        "policy.propose": (policies.propose, policies.Because),
+        "policy.approve": (policies.approve, policies.Approve),
+        "policy.activate": (policies.activate, policies.Activate),
+        "policy.withdraw": (policies.withdraw, policies.Named),
+        "policy.rollback": (policies.roll_back, policies.RollBack),
+        "policy.shadow": (policies.shadow, policies.Shadow),
     }
     if name not in known:
         raise UsageError(f"there is no operation {name!r}", remedy="Use a command of this release of lading.")
