@@ -24,7 +24,7 @@ from engine.policy.tree import policy_set
 
 _ID: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _REQUIRED: Final = ("id", "owner", "remedy")
-_CHOICES: Final = {"obligation": {"approval"}, "disclose": {"partner"}, "class": {"never-overridable"}}
+_CHOICES: Final = {"obligation": {"approval", "break-glass"}, "disclose": {"partner"}, "class": {"never-overridable"}}
 _SHOWN: Final = 20  # problems named in one error
 
 

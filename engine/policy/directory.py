@@ -23,6 +23,7 @@ STARTER_ROLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "auditor": (),
         "operator": ("sender", "receiver"),
         "receiver": (),
+        "security": (),
         "sender": (),
         "service": (),
     }

@@ -31,7 +31,7 @@ format: lading/directory/v1
 people:
   - name: "{admin}"
     identity: "{admin}@{org}"
-    roles: [administrator, operator, approver, auditor]
+    roles: [administrator, operator, approver, auditor, security]
     clearance: restricted
     training_expires: {training}
 
