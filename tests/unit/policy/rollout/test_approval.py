@@ -1,6 +1,6 @@
 """An approval counts for exactly what it names, and for as long as it may."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,7 +27,7 @@ class Verified:
 
     payload: bytes
     subject_sha256: str
-    signatory: Signatory = Signatory("bea@acme.example", "https://oidc.acme.example")
+    signatory: Signatory = field(default_factory=lambda: Signatory("bea@acme.example", "https://oidc.acme.example"))
 
     @property
     def statement(self) -> Any:
