@@ -31,7 +31,43 @@ def is_digest(text: object) -> bool:
 
 def canonical(value: object) -> bytes:
     """Return the one canonical JSON encoding of `value` (RFC 8785, UTF-8, no trailing newline)."""
+    if _is_plain(value):
+        try:
+            return _encode(value).encode("utf-8")
+        except ValueError:  # a lone surrogate
+            pass
     return rfc8785.dumps(value)  # type: ignore[arg-type]
+
+
+_encode: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+_LARGEST: Final = 2**53 - 1
+_MOST: Final = 1_000_000  # values; whatever goes in circles has more
+
+
+def _is_plain(value: object) -> bool:
+    """Say whether the standard library writes `value` as RFC 8785 demands, which it does twenty times as fast.
+
+    It writes text, whole numbers, lists and objects alike. Numbers with a fraction it writes in its own way, and it
+    sorts by code points, not by UTF-16 units: that differs outside of ASCII only.
+    """
+    stack = [value]
+    for _ in range(_MOST):
+        if not stack:
+            return True
+        each = stack.pop()
+        kind = type(each)
+        if kind is dict:
+            if not all(type(key) is str and key.isascii() for key in each):  # type: ignore[attr-defined]
+                return False
+            stack += each.values()  # type: ignore[attr-defined]
+        elif kind is list or kind is tuple:
+            stack += each  # type: ignore[arg-type]
+        elif kind is int:
+            if not -_LARGEST <= each <= _LARGEST:  # type: ignore[operator]
+                return False
+        elif kind is not str and kind is not bool and each is not None:
+            return False
+    return False
 
 
 def parse_json(data: bytes, *, what: str, limit: int) -> JSON:

@@ -5,13 +5,14 @@ which is unique. Every policy says who owns it (`@owner`) and what a person can 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Self
 
-from cedarpy import PolicySet, Schema, policies_to_pst, pst, validate_policies
+from cedarpy import Entities, PolicySet, Schema, policies_to_pst, pst, validate_policies
 
 from engine.errors import PolicyError
 from engine.findings import Finding, Severity
@@ -26,6 +27,8 @@ _ID: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _REQUIRED: Final = ("id", "owner", "remedy")
 _CHOICES: Final = {"obligation": {"approval", "break-glass"}, "disclose": {"partner"}, "class": {"never-overridable"}}
 _SHOWN: Final = 20  # problems named in one error
+_PROBES: Final = 256  # sets of conditions kept as Cedar holds them, for each action
+_STORES: Final = 1024  # slices kept as Cedar holds them
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +70,19 @@ class Slice:
     Attributes:
         policies: by id, in the order of the folder.
         rules: the policies for Cedar.
-        probes: their single conditions for Cedar.
+        probes: returns the single conditions of some of them for Cedar; the newest sets are kept.
         named: entities the policies name, whose attributes they may read.
     """
 
     policies: Mapping[str, Policy]
     rules: PolicySet
-    probes: PolicySet
+    probes: Callable[[tuple[str, ...]], PolicySet] = field(compare=False, repr=False)
     named: frozenset[EntityUid]
+
+    @property
+    def permits(self) -> tuple[str, ...]:
+        """The ids of those that permit."""
+        return tuple(id_ for id_, policy in self.policies.items() if not policy.forbids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +96,8 @@ class PolicyBundle:
         policies: every policy by id, in the order of the folder.
         slices: the policies of each action.
         warnings: what lint has to say about policies that work.
+        store_of: returns the entities of a slice, in Cedar's JSON format, as Cedar holds them, checked against the
+            schema. The newest ones are kept: the same people ask about the same things.
     """
 
     digest: str
@@ -96,6 +106,7 @@ class PolicyBundle:
     policies: Mapping[str, Policy]
     slices: Mapping[str, Slice]
     warnings: tuple[Finding, ...]
+    store_of: Callable[[bytes], Entities] = field(compare=False, repr=False)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -141,6 +152,8 @@ class PolicyBundle:
             MappingProxyType(policies),
             MappingProxyType(slices),
             tuple(warnings),
+            # INVARIANT: with the schema. Without it Cedar checks no attribute and knows no action hierarchy.
+            lru_cache(_STORES)(lambda document: Entities.from_json_str(document.decode(), schema)),
         )
 
 
@@ -208,7 +221,7 @@ def _slice(action: str, policies: Iterable[Policy]) -> Slice:
     return Slice(
         policies=MappingProxyType(applying),
         rules=PolicySet.from_pst(nodes),
-        probes=probe_set(atom for policy in applying.values() for atom in policy.atoms),
+        probes=lru_cache(_PROBES)(lambda ids: probe_set(atom for id_ in ids for atom in applying[id_].atoms)),
         named=frozenset(EntityUid(str(uid.type), uid.id) for uid in uids if uid.type.basename != "Action"),
     )
 

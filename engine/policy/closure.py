@@ -7,13 +7,16 @@ INVARIANT: leaving out what cannot be reached changes neither an answer nor its 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from engine.digest import JSON
 from engine.policy.guard import Objection
 from engine.policy.model import Entity, EntityUid, Request
 
+_SCALARS: Final = frozenset({str, int, bool, float, type(None)})
 
-def closure(request: Request, entities: Iterable[Entity], named: Iterable[EntityUid]) -> Mapping[EntityUid, Entity]:
+
+def closure(request: Request, entities: Iterable[Entity], named: frozenset[EntityUid]) -> Mapping[EntityUid, Entity]:
     """Return what is reachable from a request by parents and attributes, sorted by name.
 
     Args:
@@ -26,22 +29,30 @@ def closure(request: Request, entities: Iterable[Entity], named: Iterable[Entity
         Objection: two entities share a name (`duplicate-entity`), or a reference leads to none
             (`dangling-reference`).
     """
-    known: dict[EntityUid, Entity] = {}
-    for entity in entities:
-        if known.setdefault(entity.uid, entity) is not entity:
-            raise Objection("duplicate-entity", f"{entity.uid} was given twice")
+    known = _by_name(entities)
     found: dict[EntityUid, Entity] = {}
-    waiting = [request.principal, request.resource, *references(request.context), *(known.keys() & set(named))]
+    waiting = [request.principal, request.resource, *references(request.context), *(known.keys() & named)]
     while waiting:
         uid = waiting.pop()
         if uid in found:
             continue
-        if uid not in known:
+        entity = known.get(uid)
+        if entity is None:
             raise Objection("dangling-reference", f"nothing is known about {uid}")
-        found[uid] = known[uid]
-        waiting += found[uid].parents
-        waiting += references(found[uid].attributes)
+        found[uid] = entity
+        waiting += entity.parents
+        waiting += references(entity.attributes)
     return {uid: found[uid] for uid in sorted(found)}
+
+
+def _by_name(entities: Iterable[Entity]) -> dict[EntityUid, Entity]:
+    given = tuple(entities)
+    known = {entity.uid: entity for entity in given}
+    if len(known) < len(given):
+        for entity in given:
+            if known[entity.uid] is not entity:
+                raise Objection("duplicate-entity", f"{entity.uid} was given twice")
+    return known
 
 
 def references(value: JSON) -> Iterator[EntityUid]:
@@ -58,9 +69,9 @@ def references(value: JSON) -> Iterator[EntityUid]:
             uid = reference(each)
             if uid is not None:
                 yield uid
-            stack.extend(each.values())
+            stack += [inner for inner in each.values() if type(inner) not in _SCALARS]
         elif isinstance(each, list | tuple):
-            stack.extend(each)
+            stack += [inner for inner in each if type(inner) not in _SCALARS]
 
 
 def reference(value: JSON) -> EntityUid | None:

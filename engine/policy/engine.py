@@ -2,15 +2,18 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final, TypeAlias
 
 from engine.policy.bundle import PolicyBundle
-from engine.policy.explain import Explanation
 from engine.policy.guard import REMEDIES, Objection, Raw, objection_to
-from engine.policy.model import Decision, Entity, Mode, Request
+from engine.policy.model import Decision, Entity, Mode, Request, Verdict
 from engine.policy.question import Question, prepare
-from engine.policy.record import decision
+from engine.policy.record import decision, unrecordable
 
-_NO_PERMIT = "No policy permits this action: ask whoever keeps the policies."
+Asked: TypeAlias = tuple[Request, Iterable[Entity], datetime]
+"""A request, at least the entities it can reach, and the moment it is asked at."""
+
+_NO_PERMIT: Final = "No policy permits this action: ask whoever keeps the policies."
 
 
 class PolicyEngine:
@@ -43,6 +46,44 @@ class PolicyEngine:
         remedies = (REMEDIES[code],)
         return decision(self.bundle, request, now, mode=self.mode, failsafe=code, errors=(detail,), remedies=remedies)
 
+    def answer_many(self, asked: Iterable[Asked]) -> list[Verdict]:
+        """Answer many requests, each as `decide` would, without a record and without saying more than why.
+
+        Requests about one action in one world are put to Cedar together.
+        """
+        verdicts: dict[int, Verdict] = {}
+        groups: dict[tuple[str, bytes], list[tuple[int, Question]]] = {}
+        for number, (request, entities, now) in enumerate(asked):
+            try:
+                question = prepare(self.bundle, request, entities, now)
+                groups.setdefault((request.action, question.document), []).append((number, question))
+            except Objection as objection:
+                verdicts[number] = _failsafe(objection.code)
+            except Exception:  # noqa: BLE001 - as in decide
+                verdicts[number] = _failsafe("engine-error")
+        for group in groups.values():
+            verdicts |= self._verdicts(group)
+        return [verdicts[number] for number in sorted(verdicts)]
+
+    def _verdicts(self, group: list[tuple[int, Question]]) -> dict[int, Verdict]:
+        """Answer questions about one action in one world; where one breaks the rest, each is asked alone."""
+        questions = [question for _, question in group]
+        try:
+            answers = questions[0].ask_all(questions)
+            return {
+                number: self._verdict(question, raw) for (number, question), raw in zip(group, answers, strict=True)
+            }
+        except Exception:  # noqa: BLE001 - as in decide
+            if len(group) == 1:
+                return {group[0][0]: _failsafe("engine-error")}
+            return {number: verdict for each in group for number, verdict in self._verdicts([each]).items()}
+
+    def _verdict(self, question: Question, raw: Raw) -> Verdict:
+        objection = objection_to(raw, question.slice.policies) or unrecordable(question.request)
+        if objection is not None:
+            return _failsafe(objection.code)
+        return Verdict(permitted=raw.answer == "Allow", because=raw.reasons or ("no-permit",), failsafe=None)
+
     def _answer(self, question: Question, raw: Raw, now: datetime) -> Decision:
         objection = objection_to(raw, question.slice.policies)
         if objection is not None:
@@ -62,7 +103,10 @@ class PolicyEngine:
         return self._deny(question, raw, now)
 
     def _deny(self, question: Question, raw: Raw, now: datetime) -> Decision:
-        explanation = question.explanation()
+        # Only what can tell is asked about: the forbids, and the permits where these could matter.
+        satisfiable = bool(raw.reasons) and not raw.errors and all(map(self._obligation, raw.reasons))
+        permits = question.slice.permits if satisfiable or not raw.reasons else ()
+        explanation = question.explanation((*raw.reasons, *permits))
         conditions = explanation.of_forbids(raw.reasons) if raw.reasons else explanation.of_nearest_permit()
         return decision(
             self.bundle,
@@ -75,11 +119,16 @@ class PolicyEngine:
             errors=raw.errors,
             conditions=conditions,
             remedies=self._remedies(raw.reasons or (condition.policy for condition in conditions)) or (_NO_PERMIT,),
-            obligations=self._what_would_help(raw, explanation),
+            # What would turn the denial into a permit: if the forbids say so, and a permit waits behind them.
+            obligations=self._obligations(raw.reasons) if satisfiable and explanation.has_permit() else (),
         )
 
     def _object(self, question: Question, raw: Raw, now: datetime, objection: Objection) -> Decision:
-        errored = [] if raw.answer == "NoDecision" else list(raw.errored())
+        errored = (
+            []
+            if raw.answer == "NoDecision"
+            else [id_ for id_ in raw.errored() if id_ is not None and id_ in self.bundle.policies]
+        )
         return decision(
             self.bundle,
             question.request,
@@ -89,19 +138,19 @@ class PolicyEngine:
             raw=raw.answer,
             failsafe=objection.code,
             errors=(str(objection),),
-            conditions=question.explanation().of_errors(errored) if errored else (),
+            conditions=question.explanation(errored).of_errors(errored) if errored else (),
             remedies=(REMEDIES[objection.code],),
         )
-
-    def _what_would_help(self, raw: Raw, explanation: Explanation) -> tuple[str, ...]:
-        """Return what would turn a denial into a permit, if the forbids say so and a permit waits behind them."""
-        satisfiable = all(self.bundle.policies[id_].obligation for id_ in raw.reasons)
-        if not raw.reasons or not satisfiable or raw.errors or not explanation.has_permit():
-            return ()
-        return self._obligations(raw.reasons)
 
     def _remedies(self, ids: Iterable[str]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(self.bundle.policies[id_].remedy for id_ in ids))
 
     def _obligations(self, ids: Iterable[str]) -> tuple[str, ...]:
-        return tuple(sorted({named for id_ in ids if (named := self.bundle.policies[id_].obligation)}))
+        return tuple(sorted({named for id_ in ids if (named := self._obligation(id_))}))
+
+    def _obligation(self, id_: str) -> str | None:
+        return self.bundle.policies[id_].obligation
+
+
+def _failsafe(code: str) -> Verdict:
+    return Verdict(permitted=False, because=(code,), failsafe=code)

@@ -17,10 +17,10 @@ Truth: TypeAlias = Mapping[str, bool | None]
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """How the policies of one action stand to one request.
+    """How some policies of one action stand to one request.
 
     Attributes:
-        policies: the policies of the action.
+        policies: these policies.
         truth: how each of their conditions came out.
         facts: what they looked at.
     """

@@ -93,6 +93,21 @@ class Answer(StrEnum):
     DENY = "deny"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """An answer without its record.
+
+    Attributes:
+        permitted: True for a permit.
+        because: what decided: the failsafe, or the determining policies, or `no-permit`.
+        failsafe: the guard that denied; None if Cedar's own answer stands.
+    """
+
+    permitted: bool
+    because: tuple[str, ...]
+    failsafe: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """One condition that kept a request from being permitted.

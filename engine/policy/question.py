@@ -1,10 +1,10 @@
 """A request made ready to be asked: guarded, cut down to what matters, with the clock set."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from cedarpy import Entities, PolicySet, Schema, is_authorized
+from cedarpy import Entities, PolicySet, Schema, is_authorized_batch
 
 from engine.digest import JSON, canonical, sha256
 from engine.policy.bundle import PolicyBundle, Slice
@@ -42,21 +42,35 @@ class Question:
 
     def ask(self, policies: PolicySet) -> Raw:
         """Ask Cedar about these policies."""
-        result = is_authorized(
-            self.request.to_json() | {"context": dict(self.context)}, policies, self.store, self.schema
-        )
-        diagnostics = result.diagnostics
-        return Raw(result.decision.value, tuple(sorted(diagnostics.reasons)), tuple(diagnostics.errors))
+        return _ask([self], policies)[0]
 
-    def explanation(self) -> Explanation:
-        """Ask Cedar which single conditions of the slice hold."""
-        told = self.ask(self.slice.probes)
-        truth: dict[str, bool | None] = {
-            atom.id: False for policy in self.slice.policies.values() for atom in policy.atoms
-        }
+    def ask_all(self, questions: Sequence["Question"]) -> list[Raw]:
+        """Ask Cedar about the policies of this question's slice, for questions about its action in its world."""
+        return _ask(questions, self.slice.rules)
+
+    def explanation(self, ids: Iterable[str]) -> Explanation:
+        """Ask Cedar which single conditions of some of the slice's policies hold."""
+        asked = tuple(dict.fromkeys(ids))
+        policies = {id_: self.slice.policies[id_] for id_ in asked}
+        told = self.ask(self.slice.probes(asked))
+        truth: dict[str, bool | None] = {atom.id: False for policy in policies.values() for atom in policy.atoms}
         truth |= dict.fromkeys(told.reasons, True)
         truth |= dict.fromkeys((id_ for id_ in told.errored() if id_ is not None), None)
-        return Explanation(self.slice.policies, truth, Facts(self.request, self.context, self.entities))
+        return Explanation(policies, truth, Facts(self.request, self.context, self.entities))
+
+
+def _ask(questions: Sequence[Question], policies: PolicySet) -> list[Raw]:
+    first = questions[0]
+    requests = [each.request.to_json() | {"context": dict(each.context)} for each in questions]
+    results = is_authorized_batch(requests, policies, first.store, first.schema)
+    return [
+        Raw(
+            result.decision.value,
+            tuple(sorted(result.diagnostics.reasons)),
+            tuple(result.diagnostics.errors),
+        )
+        for result in results
+    ]
 
 
 def prepare(bundle: PolicyBundle, request: Request, entities: Iterable[Entity], now: datetime) -> Question:
@@ -76,8 +90,7 @@ def prepare(bundle: PolicyBundle, request: Request, entities: Iterable[Entity], 
     reached = closure(request, entities, policies.named)
     try:
         document = canonical([entity.to_json() for entity in reached.values()])
-        # INVARIANT: with the schema. Without it Cedar checks no attribute and knows no action hierarchy.
-        store = Entities.from_json_str(document.decode(), bundle.schema)
+        store = bundle.store_of(document)
     except (ValueError, TypeError, RecursionError) as error:
         raise Objection("entity-refused", f"{error}; given were {', '.join(map(str, reached))}") from None
     return Question(

@@ -81,6 +81,15 @@ def decision(
     return replace(drafted, id=sha256(data)[:_ID_LENGTH], record=data)
 
 
+def unrecordable(request: Request) -> Objection | None:
+    """Return why a request could not be recorded; None if it has a canonical form."""
+    try:
+        canonical(request.to_json())
+    except (ValueError, TypeError, RecursionError) as error:
+        return _without_form(error)
+    return None
+
+
 def _answered(decision: Decision) -> dict[str, JSON]:
     """Return the members of a record that say what was answered, and by what."""
     return {
@@ -105,8 +114,12 @@ def _canonical(record: Mapping[str, JSON]) -> bytes:
     except (ValueError, TypeError, RecursionError) as error:
         # INVARIANT: what cannot be recorded is not answered. Only a failsafe leaves the request's place empty.
         if record["failsafe"] is None:
-            raise Objection("request-refused", f"the facts have no canonical form: {error}") from None
-        return canonical({**record, "request": None})
+            raise _without_form(error) from None
+        return canonical({**record, "request": None, "conditions": []})  # whose values come from it
+
+
+def _without_form(error: Exception) -> Objection:
+    return Objection("request-refused", f"the facts have no canonical form: {error}")
 
 
 def _short(text: str) -> str:

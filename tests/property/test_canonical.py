@@ -1,8 +1,11 @@
 """Canonical JSON: one value, one encoding, which reads back as the value it was."""
 
 import json
+from types import MappingProxyType
 from typing import Any
 
+import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,6 +40,33 @@ def test_what_is_encoded_reads_back_as_it_was(value: Any) -> None:
     data = canonical(value)
     assert parse_canonical(data, what="it", limit=LIMIT) == value
     assert json.loads(data) == value
+
+
+hostile = st.recursive(
+    scalars
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(["\ud800", "\x7f\x1f", "\U0001f600\ufb33"]),
+    lambda inner: (
+        st.lists(inner)
+        | st.lists(inner).map(tuple)
+        | st.dictionaries(st.text(max_size=8), inner).map(MappingProxyType)
+        | st.dictionaries(st.text(max_size=8) | st.sampled_from(["\U0001f600", "\ufb33", "\ud800"]), inner)
+    ),
+    max_leaves=30,
+)
+
+
+@given(hostile)
+def test_the_fast_way_writes_what_the_reference_writes_or_is_not_taken(value: Any) -> None:
+    try:
+        expected = rfc8785.dumps(value)
+    except (ValueError, TypeError) as error:
+        with pytest.raises(type(error)):
+            canonical(value)
+        return
+    assert canonical(value) == expected
 
 
 @given(values, st.randoms(use_true_random=False))

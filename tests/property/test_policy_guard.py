@@ -1,7 +1,7 @@
 """What holds for any policies and any request: the guard only ever adds denials, and a slice decides like the whole."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -110,6 +110,9 @@ requests = st.builds(
     st.just(DOC),
     st.sampled_from([{}, {"limit": 0}, {"limit": -5}, {"limit": 2**53 - 1}]),
 )
+odd = st.sampled_from([{"limit": 2**60}, {"limit": 0.5}, {"now": 1}, {"other": 1}]).flatmap(
+    lambda context: requests.map(lambda request: replace(request, context=context))
+)
 
 
 def compiled(text: str) -> PolicyEngine:
@@ -139,6 +142,20 @@ def test_slicing_changes_neither_the_answer_nor_its_reasons(
     assert answers.decision.raw == answers.raw.decision.value
     if answers.decision.failsafe is None:
         assert set(answers.decision.reasons) == answers.raw_reasons
+
+
+@MANY
+@given(policies(), st.lists(requests | odd, max_size=6), worlds(), worlds())
+def test_many_at_once_are_answered_as_one_by_one(
+    text: str, asked: list[Request], world: tuple[Entity, ...], other: tuple[Entity, ...]
+) -> None:
+    engine = compiled(text)
+    everything = [(request, where, NOON) for request in asked for where in (world, other, world[:1])]
+    verdicts = engine.answer_many(everything)
+    decisions = [engine.decide(*each) for each in everything]
+    assert [(each.permitted, each.because, each.failsafe) for each in verdicts] == [
+        (each.permitted, each.because, each.failsafe) for each in decisions
+    ]
 
 
 @MANY

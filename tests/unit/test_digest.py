@@ -78,3 +78,11 @@ def test_another_spelling_of_the_same_value_is_refused(data: bytes) -> None:
 def test_a_value_without_a_canonical_form_is_refused(data: bytes) -> None:
     with pytest.raises(InputError, match="no canonical form"):
         parse_canonical(data, what="it", limit=100)
+
+
+def test_what_goes_in_circles_has_no_canonical_form() -> None:
+    circle: list[object] = []
+    circle.append(circle)
+
+    with pytest.raises(RecursionError):
+        canonical(circle)

@@ -1,7 +1,7 @@
 """The bundle that decides now, and those that decide in shadow, compiled once and kept."""
 
-import threading
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from engine.errors import PolicyError
@@ -19,13 +19,15 @@ class ActivePolicies:
 
     INVARIANT: which bundle is active is read from the database each time, never remembered: an activation counts
     from the next decision on, in every process. What cannot be had permits nothing.
+
+    Attributes:
+        keep_slice: keeps the entities that a decision rests on, so that it can be repeated exactly.
     """
 
     def __init__(self, store: PolicyStore) -> None:
         self._store = store
-        self._lock = threading.Lock()
-        self._engines: dict[tuple[str, Mode], PolicyEngine] = {}
-        self._slices: dict[str, None] = {}
+        self._compiled = lru_cache(_KEPT)(self._compile)
+        self.keep_slice = lru_cache(_SLICES)(store.keep_slice)
 
     def engine(self) -> PolicyEngine:
         """Return what decides.
@@ -54,26 +56,8 @@ class ActivePolicies:
         Raises:
             PolicyError: it is not kept, or does not load.
         """
-        with self._lock:
-            known = self._engines.pop((digest, mode), None)
-            if known is not None:
-                self._engines[digest, mode] = known
-                return known
-        with self._store.snapshot(digest).unfolded() as folder:
-            made = PolicyEngine(PolicyBundle.load(folder), mode)
-        with self._lock:
-            self._engines[digest, mode] = made
-            while len(self._engines) > _KEPT:
-                del self._engines[next(iter(self._engines))]
-        return made
+        return self._compiled(digest, mode)
 
-    def keep_slice(self, digest: str, body: bytes) -> None:
-        """Keep the entities that a decision rests on, so that it can be repeated exactly."""
-        with self._lock:
-            if digest in self._slices:
-                return
-        self._store.keep_slice(digest, body)
-        with self._lock:
-            self._slices[digest] = None
-            while len(self._slices) > _SLICES:
-                del self._slices[next(iter(self._slices))]
+    def _compile(self, digest: str, mode: Mode) -> PolicyEngine:
+        with self._store.snapshot(digest).unfolded() as folder:
+            return PolicyEngine(PolicyBundle.load(folder), mode)
