@@ -15,6 +15,29 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a file something stands.
+
+    Attributes:
+        file: the file's name.
+        line: counted from one.
+        column: counted from one, in characters.
+    """
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        """Write the place as editors read it: `file:line:column`."""
+        return f"{self.file}:{self.line}:{self.column}"
+
+    def to_json(self) -> dict[str, JSON]:
+        """Return the place as JSON values."""
+        return {"file": self.file, "line": self.line, "column": self.column}
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing a check saw.
 
@@ -24,6 +47,7 @@ class Finding:
         subject: the file, field or signature it is about.
         message: what was found and what was expected.
         remedy: what a person can do about it.
+        place: where in a file it stands, for what stands in one.
     """
 
     code: str
@@ -31,16 +55,18 @@ class Finding:
     subject: str
     message: str
     remedy: str
+    place: Place | None = None
 
     def to_json(self) -> dict[str, JSON]:
         """Return the finding as JSON values, in the shape reports are published in."""
-        return {
+        said: dict[str, JSON] = {
             "code": self.code,
             "severity": self.severity.value,
             "subject": self.subject,
             "message": self.message,
             "remedy": self.remedy,
         }
+        return said if self.place is None else said | self.place.to_json()
 
 
 @dataclass(frozen=True, slots=True)

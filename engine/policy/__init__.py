@@ -1,6 +1,9 @@
 """Policy: Cedar decides who may do what, and every answer says why.
 
     source      the files of a policy folder, cut into statements with their places
+    settings    what a folder's `bundle.toml` says
+    marking     findings with file, line, column, and what may have been meant
+    checks      one statement: parsed, validated, linted
     actions     the action hierarchy of the schema; groups written out
     lint        what Cedar's validator lets pass or does not say
     bundle      a policy folder, checked and compiled: `PolicyBundle.load`
@@ -10,6 +13,7 @@
     closure     the entities a request can reach, and references that lead nowhere
     guard       what a raw answer of Cedar counts for
     engine      `PolicyEngine.decide`
+    raw         Cedar's own answer, to compare with
     atoms       policies split into single conditions
     wording     conditions as Cedar text
     values      the values a condition looked at

@@ -38,11 +38,13 @@ def read_actions(schema: Schema) -> Members:
 
 
 def write_out(policy: pst.Template, members: Members) -> pst.Template:
-    """Return `policy` with every group in its scope replaced by the actions in it."""
+    """Return `policy` with every group in its scope replaced by the actions in it; unknown ones are left alone."""
     if not isinstance(policy.action, pst.ActionIn):
         return policy
+    unknown = {entity.id for entity in policy.action.entities} - members.keys()
     return replace(
-        policy, action=pst.ActionIn(tuple(pst.EntityUid(ACTION, each) for each in sorted(named(policy, members))))
+        policy,
+        action=pst.ActionIn(tuple(pst.EntityUid(ACTION, each) for each in sorted(named(policy, members) | unknown))),
     )
 
 
@@ -52,6 +54,6 @@ def named(policy: pst.Template, members: Members) -> frozenset[str]:
         case pst.ActionEq(entity):
             return frozenset({entity.id})
         case pst.ActionIn(entities):
-            return frozenset().union(*(members[entity.id] for entity in entities))
+            return frozenset().union(*(members.get(entity.id, frozenset()) for entity in entities))
         case _:
             return frozenset(members)

@@ -2,33 +2,51 @@
 
 Cedar numbers policies by their position and accepts two with one `@id`; here a policy is known by its `@id` alone,
 which is unique. Every policy says who owns it (`@owner`) and what a person can do when it denies (`@remedy`).
+
+`PolicyBundle.load` demands all of that. `PolicyBundle.as_it_stands` is for trying out policies that are not there
+yet: a policy without `@id` is known by its place, what is missing is a warning, and a bundle whose forbids could
+silently not apply denies everything (`PolicyBundle.objection`).
 """
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Self
 
-from cedarpy import Entities, PolicySet, Schema, policies_to_pst, pst, validate_policies
+from cedarpy import Entities, PolicySet, Schema, pst, validate_policies
 
 from engine.errors import PolicyError
 from engine.findings import Finding, Severity
 from engine.policy.actions import Members, named, read_actions, write_out
 from engine.policy.atoms import Atom, atoms_of, probe_set
-from engine.policy.lint import lint
+from engine.policy.checks import BLOCKING, UNKNOWN_GROUP, Checked, check
+from engine.policy.lint import UNREACHABLE
+from engine.policy.marking import label, mark, meant, pointed
 from engine.policy.model import EntityUid
+from engine.policy.settings import NOTHING_SET, Settings
 from engine.policy.source import PolicySource, Statement, read_folder
 from engine.policy.tree import policy_set
 
-_ID: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_REQUIRED: Final = ("id", "owner", "remedy")
-_CHOICES: Final = {"obligation": {"approval", "break-glass"}, "disclose": {"partner"}, "class": {"never-overridable"}}
 _SHOWN: Final = 20  # problems named in one error
 _PROBES: Final = 256  # sets of conditions kept as Cedar holds them, for each action
 _STORES: Final = 1024  # slices kept as Cedar holds them
+_MEND: Final = "Mend each place; policies/*.cedar of a new workspace show how policies are written."
+_NO_OWNER: Final = "nobody"
+_NO_REMEDY: Final = "Ask whoever keeps the policies."
+
+
+class BrokenPolicies(PolicyError):  # noqa: N818 - reads as the state it names
+    """Policies that do not load.
+
+    Attributes:
+        findings: what is wrong, by place.
+    """
+
+    def __init__(self, message: str, findings: tuple[Finding, ...]) -> None:
+        super().__init__(message, remedy=_MEND)
+        self.findings = findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +54,7 @@ class Policy:
     """One policy, as the rest of the engine knows it.
 
     Attributes:
-        id: its `@id`.
+        id: its `@id`; `file:line` if it has none.
         place: `file:line`.
         owner: who answers for it.
         remedy: what a person can do when it denies, or when it does not permit.
@@ -95,9 +113,12 @@ class PolicyBundle:
         schema: the parsed schema.
         policies: every policy by id, in the order of the folder.
         slices: the policies of each action.
-        warnings: what lint has to say about policies that work.
+        warnings: what is to be said about policies that work.
+        clocked: the actions whose context holds the time as `now`.
         store_of: returns the entities of a slice, in Cedar's JSON format, as Cedar holds them, checked against the
             schema. The newest ones are kept: the same people ask about the same things.
+        objection: why the bundle must not permit anything, as a failsafe and a message; None if it may.
+        settings: what its `bundle.toml` says.
     """
 
     digest: str
@@ -106,15 +127,18 @@ class PolicyBundle:
     policies: Mapping[str, Policy]
     slices: Mapping[str, Slice]
     warnings: tuple[Finding, ...]
+    clocked: frozenset[str]
     store_of: Callable[[bytes], Entities] = field(compare=False, repr=False)
+    objection: tuple[str, str] | None = None
+    settings: Settings = NOTHING_SET
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read, check and compile a policy folder.
 
         Raises:
-            PolicyError: the folder, the schema or a policy is not acceptable; the message names file, line and
-                policy of every problem.
+            PolicyError: the folder, the schema or a policy is not acceptable; the message names file, line, column
+                and policy of every problem.
         """
         return cls.compile(read_folder(folder))
 
@@ -125,36 +149,94 @@ class PolicyBundle:
         Raises:
             PolicyError: as `load`.
         """
-        schema, members = _schema(source)
-        problems: list[str] = []
-        warnings: list[Finding] = []
-        policies: dict[str, Policy] = {}
-        for statement in source.statements:
-            try:
-                policy = _policy(statement, schema, members)
-                if policy.id in policies:
-                    raise ValueError(f"policy {policy.id}: the @id stands at {policies[policy.id].place} already")  # noqa: TRY301
-            except ValueError as error:
-                problems.append(f"{statement.place}: {error}")
-                continue
-            policies[policy.id] = policy
-            for finding in lint(statement, policy.node, schema):
-                if finding.severity is Severity.ERROR:
-                    problems.append(f"{finding.subject}: policy {policy.id}: {finding.message} ({finding.code})")
-                else:
-                    warnings.append(finding)
-        _refuse(problems)
-        slices = {action: _slice(action, policies.values()) for action in members}
+        if not source.schema_file:
+            raise PolicyError("0 files end in .cedarschema, expected one", remedy="Put the schema beside the policies.")
+        examined = _examine(source)
+        _refuse([said for said in examined.said if said[1].severity is Severity.ERROR])
+        return cls._of(source, examined, None)
+
+    @classmethod
+    def as_it_stands(cls, folder: Path) -> Self:
+        """Read and compile policies that are still being written, for trying them out.
+
+        What decides for others is loaded by `load`; whatever would keep it from loading, but leaves its meaning
+        clear, is a warning here.
+
+        Raises:
+            PolicyError: a file cannot be read, or a policy has no clear meaning: it does not parse, does not fit the
+                schema, or two share an `@id`.
+        """
+        source = read_folder(folder)
+        examined = _examine(source)
+        _refuse([said for said in examined.said if said[1].code in BLOCKING])
+        return cls._of(source, examined, _objection(source, examined))
+
+    @classmethod
+    def _of(cls, source: PolicySource, examined: "_Examined", objection: tuple[str, str] | None) -> Self:
+        policies = {
+            each.id: _policy(each.statement, each.node, examined.members)
+            for each in examined.checked
+            if each.node is not None
+        }
         return cls(
             source.digest,
             source.schema_digest,
-            schema,
+            examined.schema,
             MappingProxyType(policies),
-            MappingProxyType(slices),
-            tuple(warnings),
+            MappingProxyType({action: _slice(action, policies.values()) for action in examined.members}),
+            tuple(_lowered(finding) for _, finding in examined.said),
+            frozenset(action for action in examined.members if _knows_time(action, examined.schema)),
             # INVARIANT: with the schema. Without it Cedar checks no attribute and knows no action hierarchy.
-            lru_cache(_STORES)(lambda document: Entities.from_json_str(document.decode(), schema)),
+            lru_cache(_STORES)(lambda document: Entities.from_json_str(document.decode(), examined.schema)),
+            objection,
+            source.settings,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Examined:
+    """A folder's schema, its statements, and what is to be said about them."""
+
+    schema: Schema
+    members: Members
+    checked: tuple[Checked, ...]
+    said: tuple[tuple[Statement, Finding], ...]
+
+
+def _examine(source: PolicySource) -> _Examined:
+    schema, members = _schema(source)
+    given = schema if source.schema_file else None
+    checked = tuple(check(statement, given, members, source.schema) for statement in source.statements)
+    said: list[tuple[Statement, Finding]] = []
+    first: dict[str, Statement] = {}
+    for each in checked:
+        found = [_set(source.settings, each.id, finding) for finding in each.findings]
+        if each.node is not None and first.setdefault(each.id, each.statement) is not each.statement:
+            message = f"{label(each.node)}: the @id stands at {first[each.id].place} already"
+            found.append(mark(each.statement, 0, "duplicate-id", message, "Give each policy an @id of its own."))
+        said += [(each.statement, finding) for finding in found if finding is not None]
+    return _Examined(schema, members, checked, tuple(said))
+
+
+def _set(settings: Settings, id_: str, finding: Finding) -> Finding | None:
+    """Return a finding as much as `bundle.toml` lets it matter."""
+    if finding.code in BLOCKING or finding.code == UNKNOWN_GROUP:
+        return finding
+    if (id_, finding.code) in settings.suppressed:
+        return None
+    return replace(finding, severity=settings.severities.get(finding.code, finding.severity))
+
+
+def _lowered(finding: Finding) -> Finding:
+    return replace(finding, severity=Severity.WARNING) if finding.severity is Severity.ERROR else finding
+
+
+def _objection(source: PolicySource, examined: _Examined) -> tuple[str, str] | None:
+    """Return why a bundle that loads as it stands must not permit: some forbid of it may silently not apply."""
+    if not source.schema_file:
+        return "schema-missing", "there is no schema: Cedar checks no entity and knows no action group"
+    lost = [f"{finding.subject}: {finding.message}" for _, finding in examined.said if finding.code == UNKNOWN_GROUP]
+    return (UNKNOWN_GROUP, "; ".join(lost)) if lost else None
 
 
 def _schema(source: PolicySource) -> tuple[Schema, Members]:
@@ -163,55 +245,39 @@ def _schema(source: PolicySource) -> tuple[Schema, Members]:
         return schema, read_actions(schema)
     except ValueError as error:
         raise PolicyError(
-            f"{source.schema_file} is not a Cedar schema: {error}", remedy="Mend the schema file."
+            f"{source.schema_file} is not a Cedar schema: {meant(str(error), source.schema)}",
+            remedy="Mend the schema file.",
         ) from None
 
 
-def _policy(statement: Statement, schema: Schema, members: Members) -> Policy:
-    """Parse and validate one statement. Raises ValueError with the policy's id, as far as it is known."""
-    node = _parsed(statement)
-    notes = dict(_annotations(node))
-    label = f"policy {notes['id']}"
-    result = validate_policies(statement.text, schema)
-    if not result.validation_passed:
-        raise ValueError("; ".join(f"{label}: {each.error}" for each in result.errors))
-    written = write_out(replace(node, id=notes["id"]), members)
+def _knows_time(action: str, schema: Schema) -> bool:
+    """Say whether the schema puts a `datetime` named `now` into an action's context.
+
+    The validator checks nothing behind a condition that cannot hold. So a condition that is certainly wrong is
+    refused exactly where `now` can be there.
+    """
+    scope = f"principal, action == {EntityUid('Action', action)}, resource"
+    there, wrong = (
+        validate_policies(f"permit ({scope}) when {{ context has now{more} }};", schema).validation_passed
+        for more in ("", f" && context.{UNREACHABLE}")
+    )
+    return there and not wrong
+
+
+def _policy(statement: Statement, node: pst.Template, members: Members) -> Policy:
+    notes = node.annotations
+    written = write_out(node, members)
     return Policy(
-        id=notes["id"],
+        id=node.id,
         place=statement.place,
-        owner=notes["owner"],
-        remedy=notes["remedy"],
+        owner=notes.get("owner") or _NO_OWNER,
+        remedy=notes.get("remedy") or _NO_REMEDY,
         obligation=notes.get("obligation"),
         disclosed="disclose" in notes,
         actions=named(node, members),
         node=written,
         atoms=atoms_of(written),
     )
-
-
-def _parsed(statement: Statement) -> pst.Template:
-    parsed = policies_to_pst(statement.text)
-    if parsed.templates:
-        raise ValueError("a template with slots, expected a policy")
-    if len(parsed.static_policies) != 1:
-        raise ValueError(f"{len(parsed.static_policies)} policies in one statement, expected one")
-    return next(iter(parsed.static_policies.values()))
-
-
-def _annotations(node: pst.Template) -> Iterator[tuple[str, str]]:
-    """Yield the annotations of a policy, each checked."""
-    given = node.annotations
-    label = f"policy {given.get('id', 'without @id')}"
-    for name in _REQUIRED:
-        if not given.get(name, "").strip():
-            raise ValueError(f"{label}: no @{name}, expected one")
-    if not _ID.fullmatch(given["id"]):
-        raise ValueError(f"{label}: the @id is not written in lower case with hyphens, such as deny-residency")
-    for name, value in given.items():
-        if name not in _REQUIRED and value not in _CHOICES.get(name, ()):
-            known = ", ".join(f'@{each}("{choice}")' for each, choices in _CHOICES.items() for choice in choices)
-            raise ValueError(f'{label}: @{name}("{value}") means nothing here, expected one of {known}')
-        yield name, value
 
 
 def _slice(action: str, policies: Iterable[Policy]) -> Slice:
@@ -226,10 +292,10 @@ def _slice(action: str, policies: Iterable[Policy]) -> Slice:
     )
 
 
-def _refuse(problems: list[str]) -> None:
-    if problems:
-        more = [f"and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
-        raise PolicyError(
-            "\n".join(["the policies are broken:", *problems[:_SHOWN], *more]),
-            remedy="Mend each place; policies/*.cedar of a new workspace show how policies are written.",
+def _refuse(said: Sequence[tuple[Statement, Finding]]) -> None:
+    if said:
+        more = [f"and {len(said) - _SHOWN} more"] if len(said) > _SHOWN else []
+        shown = [pointed(statement, finding) for statement, finding in said[:_SHOWN]]
+        raise BrokenPolicies(
+            "\n".join(["the policies are broken:", *shown, *more]), tuple(finding for _, finding in said)
         )

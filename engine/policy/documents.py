@@ -42,18 +42,19 @@ def read_document(path: Path, kind: TypeAdapter[_Document], *, remedy: str) -> _
     except InputError as error:
         raise InputError(str(error), remedy=remedy) from None
     except ValidationError as error:
-        raise InputError(f"{path}: {'; '.join(_faults(error))}", remedy=remedy) from None
+        raise InputError(f"{path}: {'; '.join(faults(error))}", remedy=remedy) from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}", remedy=remedy) from None
     except ValueError as error:
         raise InputError(f"{path} cannot be read: {error}", remedy=remedy) from None
 
 
-def _faults(error: ValidationError) -> Iterator[str]:
+def faults(error: ValidationError) -> Iterator[str]:
+    """Yield every field that is wrong: what was found and what was expected."""
     for each in error.errors(include_url=False):
         place = ".".join(str(part) for part in each["loc"]) or "the file"
         message = each["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
         if each["type"] in {"missing", "value_error", "json_invalid"}:
             yield f"{place}: {message}"
         else:
-            yield f"{place}: found {json.dumps(each['input'])[:_SHOWN]}, {message}"
+            yield f"{place}: found {json.dumps(each['input'], default=str)[:_SHOWN]}, {message}"

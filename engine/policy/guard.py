@@ -16,6 +16,8 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "clock-supplied": "Leave 'now' out of the context: the engine states the time.",
         "clock-without-zone": "Pass the time with its time zone.",
+        "schema-missing": "Put the schema, a file ending in .cedarschema, beside the policies.",
+        "action-group-unknown": "Declare the action group in the schema, or correct its name in the policy.",
         "unknown-action": "Use an action that the schema declares.",
         "duplicate-entity": "State each entity once.",
         "dangling-reference": "Add what is missing to directory.yaml, or correct the name.",

@@ -11,12 +11,14 @@ from cedarpy import Schema, pst, validate_policies
 
 from engine.findings import Finding, Severity
 from engine.policy.actions import ACTION
+from engine.policy.marking import label, mark, of_node, of_words
 from engine.policy.source import Statement
 from engine.policy.tree import conjuncts, walk
 from engine.policy.wording import condition_text
 
 _ARITHMETIC: Final = frozenset({"add", "sub", "mul", "neg", "offset", "duration_since"})
-_UNREACHABLE: Final = "ladingLooksForAnAttributeThatNoEntityHas"
+UNREACHABLE: Final = "ladingLooksForAnAttributeThatNoEntityHas"
+"""An attribute for probes: whoever validates a condition that reads it did not look at the condition."""
 
 
 def lint(statement: Statement, policy: pst.Template, schema: Schema) -> Iterator[Finding]:
@@ -33,15 +35,11 @@ def _impossible(statement: Statement, policy: pst.Template, schema: Schema) -> I
     The validator checks no clause that cannot be reached. So a last clause that is certainly wrong is added:
     whoever passes with it never gets there.
     """
-    probe = f"{statement.text.rstrip().removesuffix(';')} when {{ principal.{_UNREACHABLE} }};"
+    probe = f"{statement.text.rstrip().removesuffix(';')} when {{ principal.{UNREACHABLE} }};"
     if validate_policies(probe, schema).validation_passed or _contradicts_itself(policy):
-        yield Finding(
-            "policy-impossible",
-            Severity.ERROR,
-            statement.place,
-            f"the {policy.effect} can never apply, expected a condition that some request meets",
-            "Mend the condition that is always false, or remove the policy.",
-        )
+        message = f"{label(policy)}: the {policy.effect} can never apply, expected a condition that some request meets"
+        remedy = "Mend the condition that is always false, or remove the policy."
+        yield mark(statement, of_words(statement, ["when", "unless"]), "policy-impossible", message, remedy)
 
 
 def _contradicts_itself(policy: pst.Template) -> bool:
@@ -60,13 +58,10 @@ def _disguised(statement: Statement, policy: pst.Template) -> Iterator[Finding]:
     for text in _texts(policy):
         scripts = {unicodedata.name(char, "?").split()[0] for char in text if char.isalpha()}
         if len(scripts) > 1 or not text.isprintable():
-            yield Finding(
-                "text-disguised",
-                Severity.ERROR,
-                statement.place,
-                f"{text!a} mixes scripts or hides characters, expected one script, all of it visible",
-                "Type the text again.",
+            message = (
+                f"{label(policy)}: {text!a} mixes scripts or hides characters, expected one script, all of it visible"
             )
+            yield mark(statement, max(statement.text.find(text), 0), "text-disguised", message, "Type the text again.")
 
 
 def _texts(policy: pst.Template) -> Iterator[str]:
@@ -84,13 +79,11 @@ def _hidden_groups(statement: Statement, policy: pst.Template) -> Iterator[Findi
     for node in walk(policy.clauses):
         match node:
             case pst.BinaryOp("in", member, group) | pst.Is(member, _, group) if _about_actions(member, group):
-                yield Finding(
-                    "action-group-in-condition",
-                    Severity.ERROR,
-                    statement.place,
-                    f"{condition_text(node)} stands in a condition, expected it in the policy's scope",
-                    "Write the group where the policy names its action.",
+                message = (
+                    f"{label(policy)}: {condition_text(node)} stands in a condition, expected it in the policy's scope"
                 )
+                remedy = "Write the group where the policy names its action."
+                yield mark(statement, of_node(statement, node), "action-group-in-condition", message, remedy)
 
 
 def _about_actions(member: pst.Expr, group: pst.Expr | None) -> bool:
@@ -104,10 +97,8 @@ def _overflowing(statement: Statement, policy: pst.Template) -> Iterator[Finding
         return
     for node in walk(policy.clauses):
         if isinstance(node, pst.BinaryOp | pst.UnaryOp) and node.op in _ARITHMETIC:
-            yield Finding(
-                "arithmetic-in-forbid",
-                Severity.WARNING,
-                statement.place,
-                f"{condition_text(node)} can overflow, and every request for which it does is denied",
-                "Compare the values directly, or have the engine state the sum as a fact.",
+            message = (
+                f"{label(policy)}: {condition_text(node)} can overflow, and every request for which it does is denied"
             )
+            remedy = "Compare the values directly, or have the engine state the sum as a fact."
+            yield mark(statement, of_node(statement, node), "arithmetic-in-forbid", message, remedy, Severity.WARNING)

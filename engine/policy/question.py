@@ -77,9 +77,11 @@ def prepare(bundle: PolicyBundle, request: Request, entities: Iterable[Entity], 
     """Check a request and make it ready.
 
     Raises:
-        Objection: the request brings its own clock, names an unknown action, or leads to an entity that is
-            missing, given twice or not as the schema demands.
+        Objection: the bundle must not permit anything, or the request brings its own clock, names an unknown action,
+            or leads to an entity that is missing, given twice or not as the schema demands.
     """
+    if bundle.objection is not None:
+        raise Objection(*bundle.objection)
     if "now" in request.context:
         raise Objection("clock-supplied", "the context says what time it is")
     if now.tzinfo is None:
@@ -95,7 +97,7 @@ def prepare(bundle: PolicyBundle, request: Request, entities: Iterable[Entity], 
         raise Objection("entity-refused", f"{error}; given were {', '.join(map(str, reached))}") from None
     return Question(
         request=request,
-        context={**request.context, "now": moment(now)},
+        context={**request.context, "now": moment(now)} if request.action in bundle.clocked else request.context,
         entities=reached,
         entities_digest=sha256(document),
         document=document,

@@ -12,6 +12,8 @@ from typing import Final
 
 from engine.digest import canonical, sha256
 from engine.errors import PolicyError
+from engine.findings import Place
+from engine.policy.settings import NOTHING_SET, SETTINGS_FILE, Settings, read_settings
 
 MAX_FILE_BYTES: Final = 1024 * 1024
 MAX_FILES: Final = 1000
@@ -20,6 +22,7 @@ _REMEDY: Final = "Mend the policy folder, or copy the starter policies again."
 _TOKEN: Final = re.compile(
     r"""(?P<skipped> \s+ | //[^\n]* ) | "(?:[^"\\]|\\.)*" | (?P<end> ; ) | [^\s/";]+ | .""", re.VERBOSE | re.DOTALL
 )
+_PART: Final = re.compile(r'"(?:[^"\\]|\\.)*"|\w+|::|[=!<>]=|&&|\|\||.', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +33,32 @@ class Statement:
         file: the name of the file, such as `agreement.cedar`.
         line: the one-based line its first annotation or keyword stands on.
         text: from there to the closing semicolon.
+        column: the one-based column it starts in, in characters.
     """
 
     file: str
     line: int
     text: str
+    column: int = 1
 
     @property
     def place(self) -> str:
         """`file:line`, as editors read it."""
         return f"{self.file}:{self.line}"
+
+    def at(self, offset: int) -> Place:
+        """Return the place of the character at an offset into the text."""
+        before = self.text[:offset]
+        lines = before.count("\n")
+        column = len(before) - before.rfind("\n") if lines else self.column + offset
+        return Place(self.file, self.line + lines, column)
+
+    def tokens(self) -> Iterator[tuple[int, str]]:
+        """Yield the offset and the text of each token, without blanks and comments."""
+        for token in _TOKEN.finditer(self.text):
+            if token["skipped"] is None:
+                for part in _PART.finditer(token[0]):
+                    yield token.start() + part.start(), part[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +66,14 @@ class PolicySource:
     """What a policy folder says.
 
     Attributes:
-        schema: the text of the schema.
-        schema_file: the name of its file.
+        schema: the text of the schema; empty if there is none.
+        schema_file: the name of its file; empty if there is none.
         schema_digest: SHA-256 of that file.
         statements: every policy, by file name and line.
         digest: SHA-256 of the canonical JSON list of `{path, sha256}` of the schema and the policy files, sorted
             by path. Test suites are not part of it.
+        settings: what its `bundle.toml` says. Not part of the digest: it decides nothing.
+        settings: what its `bundle.toml` says; not part of the digest, because it decides nothing.
     """
 
     schema: str
@@ -60,14 +81,18 @@ class PolicySource:
     schema_digest: str
     statements: tuple[Statement, ...]
     digest: str
+    settings: Settings = NOTHING_SET
 
 
 def read_folder(folder: Path) -> PolicySource:
-    """Read the one `*.cedarschema` and every `*.cedar` of a folder.
+    """Read the `*.cedarschema`, every `*.cedar` and the `bundle.toml` of a folder.
+
+    Whether a folder may lack the schema is for the reader of what is returned to say.
 
     Raises:
-        PolicyError: there is no such folder, no schema or more than one, no policy, a policy below a subfolder
-            where it would be forgotten, or a file that is too large, not UTF-8 or not readable.
+        PolicyError: there is no such folder, more than one schema, no policy, a policy below a subfolder where it
+            would be forgotten, or a file that is too large, not UTF-8 or not readable.
+        InputError: `bundle.toml` is not what it should be.
     """
     names = sorted(path.relative_to(folder).as_posix() for path in _policy_files(folder))
     nested = next((name for name in names if "/" in name), None)
@@ -75,28 +100,29 @@ def read_folder(folder: Path) -> PolicySource:
         raise _broken(folder / nested, "stands in a subfolder, expected beside the schema")
     files = {name: _read(folder / name) for name in names}
     schemas = [name for name in names if name.lower().endswith(".cedarschema")]
-    if len(schemas) != 1:
+    if len(schemas) > 1:
         raise _broken(folder, f"{len(schemas)} files end in .cedarschema, expected one")
-    if len(files) == 1 or len(files) > MAX_FILES:
-        raise _broken(folder, f"{len(files) - 1} files end in .cedar, expected 1 to {MAX_FILES - 1}")
-    schema = schemas[0]
+    if not len(schemas) < len(files) <= MAX_FILES:
+        raise _broken(folder, f"{len(files) - len(schemas)} files end in .cedar, expected 1 to {MAX_FILES - 1}")
+    schema = schemas[0] if schemas else ""
     digests = {name: sha256(data) for name, data in files.items()}
     return PolicySource(
-        schema=_text(folder / schema, files[schema]),
+        schema=_text(folder / schema, files[schema]) if schema else "",
         schema_file=schema,
-        schema_digest=digests[schema],
+        schema_digest=digests[schema] if schema else sha256(b""),
         statements=tuple(
-            Statement(name, line, text)
+            Statement(name, line, text, column)
             for name in names
             if name != schema
-            for line, text in split(_text(folder / name, files[name]))
+            for line, column, text in split(_text(folder / name, files[name]))
         ),
         digest=sha256(canonical([{"path": name, "sha256": digests[name]} for name in names])),
+        settings=read_settings(folder / SETTINGS_FILE),
     )
 
 
-def split(text: str) -> Iterator[tuple[int, str]]:
-    """Cut Cedar text into statements; yield the line each starts on, and its text.
+def split(text: str) -> Iterator[tuple[int, int, str]]:
+    """Cut Cedar text into statements; yield the line and the column each starts at, and its text.
 
     What follows the last semicolon, unless it is blank or a comment, is yielded as well: it will not parse.
     """
@@ -107,10 +133,10 @@ def split(text: str) -> Iterator[tuple[int, str]]:
             start = token.start()
             line, counted = line + text.count("\n", counted, start), start
         if token["end"] is not None and start is not None:
-            yield line, text[start : token.end()]
+            yield line, start - text.rfind("\n", 0, start), text[start : token.end()]
             start = None
     if start is not None:
-        yield line, text[start:]
+        yield line, start - text.rfind("\n", 0, start), text[start:]
 
 
 def _policy_files(folder: Path) -> list[Path]:

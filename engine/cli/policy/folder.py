@@ -1,6 +1,8 @@
 """What the verbs of `lading policy` share: where the policies are."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -19,3 +21,16 @@ def folder(session: Session, policies: Path | None) -> Path:
     from engine.workspace.layout import Layout
 
     return policies or Layout(session.home).policies
+
+
+def finding(each: Mapping[str, Any]) -> str:
+    """Word a finding: its place, what it is and what to do."""
+    bad = each["severity"] == "error"
+    mark = click.style("✘", fg="red") if bad else click.style("▲", fg="yellow")
+    return f"{mark} {each['subject']}: {each['message']} ({each['code']})\n  remedy    {each['remedy']}"
+
+
+def warn(findings: Iterable[Mapping[str, Any]]) -> None:
+    """Say on standard error what is to be said about the policies."""
+    for each in findings:
+        click.echo(finding(each), err=True)

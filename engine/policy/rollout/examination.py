@@ -10,7 +10,7 @@ from typing import Final
 
 from engine.digest import JSON
 from engine.errors import InputError, PolicyError
-from engine.policy.bundle import PolicyBundle
+from engine.policy.bundle import BrokenPolicies, PolicyBundle
 from engine.policy.rollout.snapshot import Snapshot
 from engine.policy.workbench.suite import SuiteReport, load_suites, run_suites
 
@@ -93,6 +93,10 @@ def _summary(report: SuiteReport) -> dict[str, JSON]:
 
 
 def _problems(error: PolicyError) -> Iterator[JSON]:
+    if isinstance(error, BrokenPolicies):
+        for finding in error.findings:
+            yield {**finding.to_json(), "message": f"{finding.subject}: {finding.message} ({finding.code})"}
+        return
     lines = str(error).splitlines()
     for line in lines[1:] or lines:
         yield {"severity": "error", "message": line, "remedy": error.remedy}

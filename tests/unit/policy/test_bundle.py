@@ -89,24 +89,25 @@ def test_an_id_is_lower_case_with_hyphens(folder: Folder, id_: str) -> None:
 
 def test_what_does_not_parse_is_named_by_file_and_line(folder: Folder) -> None:
     broken = rule("broken", "permit (principal, action, resource) when { context.limit = 1 }")
-    assert "policies.cedar:3: '=' is not a valid operator" in refusal(folder(PERMIT_ALL + broken))
+    assert "policies.cedar:4:59: '=' is not a valid operator" in refusal(folder(PERMIT_ALL + broken))
 
 
 def test_what_does_not_fit_the_schema_is_named_by_file_line_and_policy(folder: Folder) -> None:
     wrong = rule("wrong", "permit (principal, action, resource) when { principal.levle > 1 }")
     said = refusal(folder(PERMIT_ALL, files={"more.cedar": f"\n{wrong}"}))
-    assert "more.cedar:2: policy wrong: " in said
+    assert "more.cedar:3:55: policy wrong: " in said
     assert "`levle`" in said
+    assert "did you mean level?" in said
 
 
 def test_every_problem_is_told_at_once_up_to_a_limit(folder: Folder) -> None:
     said = refusal(folder("permit (principal, action, resource);\n" * 30))
-    assert "policies.cedar:20: policy without @id" in said
-    assert said.endswith("and 10 more")
+    assert "policies.cedar:7:1: policy without @id" in said
+    assert said.endswith("and 70 more")
 
 
 def test_a_policy_that_is_not_closed_is_not_forgotten(folder: Folder) -> None:
-    assert "policies.cedar:3" in refusal(folder(PERMIT_ALL + FORBID_EDIT.rstrip().removesuffix(";")))
+    assert "policies.cedar:4:54" in refusal(folder(PERMIT_ALL + FORBID_EDIT.rstrip().removesuffix(";")))
 
 
 def test_a_lone_semicolon_is_no_policy(folder: Folder) -> None:

@@ -130,7 +130,7 @@ def test_no_decision_denies() -> None:
 def test_a_policy_that_can_never_apply_is_refused(folder: Folder, condition: str) -> None:
     text = rule("idle", f"forbid (principal, action, resource) when {{ {condition} }}")
     assert validate_policies(text, SCHEMA).validation_passed
-    with pytest.raises(PolicyError, match=r"policies.cedar:3: policy idle: .* \(policy-impossible\)"):
+    with pytest.raises(PolicyError, match=r"policies.cedar:4:38: policy idle: .* \(policy-impossible\)"):
         PolicyBundle.load(folder(PERMIT_ALL + text))
 
 
@@ -170,7 +170,7 @@ def test_arithmetic_in_a_forbid_is_warned_about(folder: Folder) -> None:
         "fine", f"permit (principal, action, resource) {sum_}"
     )
     (warning,) = PolicyBundle.load(folder(text)).warnings
-    assert (warning.code, warning.subject) == ("arithmetic-in-forbid", "policies.cedar:1")
+    assert (warning.code, warning.subject) == ("arithmetic-in-forbid", "policies.cedar:2:45")
     assert "principal.level + 1 can overflow" in warning.message
 
 
@@ -179,7 +179,7 @@ def test_arithmetic_in_a_forbid_is_warned_about(folder: Folder) -> None:
 
 def test_two_policies_with_one_id_are_refused_and_both_named(folder: Folder) -> None:
     assert len(PolicySet.from_str(PERMIT_ALL + PERMIT_ALL)) == 2
-    with pytest.raises(PolicyError, match=r"zz.cedar:1: policy allow: the @id stands at policies.cedar:1 already"):
+    with pytest.raises(PolicyError, match=r"zz.cedar:1:1: policy allow: the @id stands at policies.cedar:1 already"):
         PolicyBundle.load(folder(PERMIT_ALL, files={"zz.cedar": PERMIT_ALL}))
 
 

@@ -9,6 +9,7 @@ import pytest
 from engine.errors import InputError
 from engine.policy.bundle import PolicyBundle
 from engine.policy.engine import PolicyEngine
+from engine.policy.model import EntityUid
 from engine.policy.requests import load_entities, load_request
 from tests.unit.policy.worlds import NOON, ROOT
 
@@ -31,7 +32,9 @@ def test_what_is_written_again_is_the_same() -> None:
     [
         ({"action": {"type": "Deed", "id": "send"}}, 'action.type: found "Deed"'),
         ({"principal": {"type": "", "id": "x"}}, "principal.type"),
-        ({"principal": 'User::"ada"'}, "principal: found"),
+        ({"principal": "ada"}, "principal: found 'ada', expected an entity"),
+        ({"principal": 'User::"a" || true'}, "principal: found"),
+        ({"action": 'Deed::"send"'}, "action.type"),
         ({"more": 1}, "more: found 1"),
     ],
 )
@@ -41,6 +44,22 @@ def test_what_is_wrong_with_a_request_is_named(tmp_path: Path, change: dict[str,
     with pytest.raises(InputError, match=r"request\.json") as caught:
         load_request(path)
     assert said in str(caught.value)
+
+
+def test_entities_may_be_named_as_cedar_writes_them(tmp_path: Path) -> None:
+    asked, world = tmp_path / "request.json", tmp_path / "entities.json"
+    asked.write_text(
+        json.dumps({"principal": r'User::"a\"da"', "action": 'Action::"read"', "resource": 'Org::Doc::"plan"'})
+    )
+    world.write_text(json.dumps([{"uid": 'User::"ada"', "parents": ['Team::"core"', {"type": "Team", "id": "staff"}]}]))
+    request = load_request(asked)
+    assert (request.principal, request.action) == (EntityUid("User", 'a"da'), "read")
+    assert (request.resource, request.context) == (EntityUid("Org::Doc", "plan"), {})
+    (entity,) = load_entities(world)
+    assert (entity.uid, entity.parents) == (
+        EntityUid("User", "ada"),
+        (EntityUid("Team", "core"), EntityUid("Team", "staff")),
+    )
 
 
 def test_a_repeated_key_is_refused(tmp_path: Path) -> None:
