@@ -1,7 +1,8 @@
 """`lading policy`: Cedar policies, from the first check to the last rollback.
 
 folder      what the verbs share: where the policies are
-checking    check, test
+checking    check
+testing     test
 asking      decide
 changing    propose, approve, activate, withdraw, rollback, history, shadow
 """
@@ -10,7 +11,8 @@ import click
 
 from engine.cli.policy.asking import decide
 from engine.cli.policy.changing import activate, approve, history, propose, rollback, shadow, withdraw
-from engine.cli.policy.checking import check, test
+from engine.cli.policy.checking import check
+from engine.cli.policy.testing import test
 
 
 @click.group()

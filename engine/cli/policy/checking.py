@@ -1,11 +1,11 @@
-"""`lading policy check | test`: is a folder of policies sound, and does it pass its suites."""
+"""`lading policy check`: is a folder of policies sound."""
 
 from pathlib import Path
 from typing import Any
 
 import click
 
-from engine.cli.command import FAILED, Session, verb
+from engine.cli.command import Session, verb
 from engine.cli.policy.folder import folder, policies_option
 
 
@@ -22,22 +22,3 @@ def check(session: Session, policies: Path | None) -> None:
 def _checked(result: dict[str, Any]) -> str:
     good = click.style("✔", fg="green")
     return f"{good} {result['policies']} policies are valid\n  bundle {result['bundle']}"
-
-
-@click.command(epilog="\b\nExamples:\n  lading policy test --policies policies\n  lading -C acme policy test --json")
-@policies_option
-@verb
-def test(session: Session, policies: Path | None) -> int:
-    """Run the suites in the folder's tests/. Exits 5 when a case fails."""
-    from engine.workspace.policies import test_policies
-
-    result = test_policies(folder(session, policies))
-    session.show(result, _tested)
-    return 0 if result["ok"] else FAILED
-
-
-def _tested(result: dict[str, Any]) -> str:
-    good, bad = click.style("✔", fg="green"), click.style("✘", fg="red")
-    lines = [f"{bad} {each}" for each in result["failures"]]
-    mark = bad if result["failures"] else good
-    return "\n".join([*lines, f"{mark} {result['passed']} passed, {result['failed']} failed"])

@@ -1,4 +1,11 @@
 """The workbench: what a security team does to policies before, and beside, they decide.
 
+form        what a suite file may say
+matrix      a matrix written out as cases
+situation   what a case asks, in which world
 suite       test suites of policies, in YAML
+certain     what the schema alone decides
+coverage    which conditions the cases have seen both ways
+places      where a condition stands in its file
+junit       how suites came out, for build servers
 """

@@ -10,7 +10,7 @@ from tests.unit.policy.worlds import ROOT
 def test_the_starter_policies_pass_their_suites_and_each_is_needed(starter: PolicyBundle) -> None:
     report = run_suites(starter, load_suites(ROOT / "policies" / "tests"))
     assert report.failures == ()
-    assert report.threshold == 100
+    assert report.thresholds.policies == 100
     assert len(report.outcomes) > 100
 
 
