@@ -8,7 +8,7 @@ from engine.digest import JSON
 from engine.errors import InputError
 from engine.files import write_atomic
 from engine.policy.bundle import PolicyBundle
-from engine.policy.source import PolicySource, read_folder
+from engine.policy.source import read_folder
 from engine.policy.workbench.coverage import AtomCoverage, atom_coverage, questions
 from engine.policy.workbench.junit import junit
 from engine.policy.workbench.places import places_of_atoms
@@ -38,8 +38,7 @@ def test_policies(folder: Path, wanted: Wanted) -> dict[str, JSON]:
     suites = load_suites(folder / "tests")
     if not suites:
         raise InputError(f"{folder / 'tests'} has no suite", remedy="Write one; samples/suite.yaml explains how.")
-    source = read_folder(folder)
-    bundle = PolicyBundle.compile(source)
+    bundle = PolicyBundle.as_it_stands(folder)
     report = run_suites(bundle, suites)
     coverage = None
     if wanted.coverage:
@@ -47,7 +46,7 @@ def test_policies(folder: Path, wanted: Wanted) -> dict[str, JSON]:
     shortfalls = [*report.shortfalls, *_short_of_atoms(report, coverage)]
     if wanted.junit is not None:
         write_atomic(wanted.junit, junit(report.outcomes, shortfalls))
-    return _told(report, coverage, shortfalls, _places(bundle, source, coverage))
+    return _told(report, coverage, shortfalls, _places(bundle, folder, coverage))
 
 
 def _short_of_atoms(report: SuiteReport, coverage: AtomCoverage | None) -> Iterator[str]:
@@ -55,8 +54,8 @@ def _short_of_atoms(report: SuiteReport, coverage: AtomCoverage | None) -> Itera
         yield f"{coverage.percent}% of the conditions were seen both ways, expected {report.thresholds.atoms}%"
 
 
-def _places(bundle: PolicyBundle, source: PolicySource, coverage: AtomCoverage | None) -> Mapping[str, str]:
-    return {} if coverage is None else places_of_atoms(bundle, source)
+def _places(bundle: PolicyBundle, folder: Path, coverage: AtomCoverage | None) -> Mapping[str, str]:
+    return {} if coverage is None else places_of_atoms(bundle, read_folder(folder))
 
 
 def _told(

@@ -96,7 +96,7 @@ def atom_coverage(bundle: PolicyBundle, asked: Iterable[Question]) -> AtomCovera
     """Look which conditions some questions make true and false, with one more call to Cedar each."""
     seen: dict[str, set[bool | None]] = {}
     for question in asked:
-        for id_, value in question.explanation().truth.items():
+        for id_, value in question.explanation(question.slice.policies).truth.items():
             seen.setdefault(id_, set()).add(value)
     certain = certain_atoms(bundle.policies.values(), bundle.schema)
     atoms = [atom for policy in bundle.policies.values() for atom in policy.atoms]
