@@ -6,6 +6,7 @@
     checks      one statement: parsed, validated, linted
     actions     the action hierarchy of the schema; groups written out
     lint        what Cedar's validator lets pass or does not say
+    overlap     policies that another covers, attributes nobody reads
     bundle      a policy folder, checked and compiled: `PolicyBundle.load`
     model       requests, entities, decisions
     directory   people and services, from `directory.yaml`

@@ -25,6 +25,7 @@ from engine.policy.checks import BLOCKING, UNKNOWN_GROUP, Checked, check
 from engine.policy.lint import UNREACHABLE
 from engine.policy.marking import label, mark, meant, pointed
 from engine.policy.model import EntityUid
+from engine.policy.overlap import overlaps, unused
 from engine.policy.settings import NOTHING_SET, Settings
 from engine.policy.source import PolicySource, Statement, read_folder
 from engine.policy.tree import policy_set
@@ -184,13 +185,32 @@ class PolicyBundle:
             examined.schema,
             MappingProxyType(policies),
             MappingProxyType({action: _slice(action, policies.values()) for action in examined.members}),
-            tuple(_lowered(finding) for _, finding in examined.said),
+            tuple(_lowered(finding) for _, finding in examined.said if finding.severity is not Severity.INFO),
             frozenset(action for action in examined.members if _knows_time(action, examined.schema)),
             # INVARIANT: with the schema. Without it Cedar checks no attribute and knows no action hierarchy.
             lru_cache(_STORES)(lambda document: Entities.from_json_str(document.decode(), examined.schema)),
             objection,
             source.settings,
         )
+
+
+def lint_folder(folder: Path) -> tuple[Finding, ...]:
+    """Return all that is to be said about the policies of a folder, by place; as `bundle.toml` lets it matter.
+
+    Raises:
+        PolicyError: a file cannot be read, or the schema is none.
+    """
+    source = read_folder(folder)
+    said = [finding for _, finding in _examine(source).said]
+    if not source.schema_file:
+        code, message = "schema-missing", "0 files end in .cedarschema, expected one"
+        said.append(Finding(code, Severity.ERROR, str(folder), message, "Put the schema beside the policies."))
+    return tuple(sorted(said, key=_by_place))
+
+
+def _by_place(finding: Finding) -> tuple[str, int, int]:
+    place = finding.place
+    return (place.file, place.line, place.column) if place else ("", 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +235,12 @@ def _examine(source: PolicySource) -> _Examined:
             message = f"{label(each.node)}: the @id stands at {first[each.id].place} already"
             found.append(mark(each.statement, 0, "duplicate-id", message, "Give each policy an @id of its own."))
         said += [(each.statement, finding) for finding in found if finding is not None]
+    parsed = [(each.statement, each.node) for each in checked if each.node is not None]
+    text = Statement(source.schema_file, 1, source.schema)
+    ids = {each.statement: each.id for each in checked}
+    for statement, finding in (*overlaps(parsed, members), *unused(text, (node for _, node in parsed))):
+        shown = _set(source.settings, ids.get(statement, source.schema_file), finding)
+        said += [(statement, shown)] if shown is not None else []
     return _Examined(schema, members, checked, tuple(said))
 
 

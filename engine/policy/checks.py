@@ -9,7 +9,7 @@ from cedarpy import Schema, policies_to_pst, pst, validate_policies
 
 from engine.findings import Finding
 from engine.policy.actions import Members
-from engine.policy.lint import lint
+from engine.policy.lint import lint, negations
 from engine.policy.marking import label, mark, meant, of_error, of_validation, of_words
 from engine.policy.source import Statement
 
@@ -64,6 +64,7 @@ def check(statement: Statement, schema: Schema | None, members: Members, known: 
     if schema is not None:
         untyped = list(_untyped(statement, node, schema, members, known))
         findings += untyped or lint(statement, node, schema)
+    findings += negations(statement, node)
     findings += _overridable(statement, node)
     return Checked(statement, id_, node, tuple(findings))
 

@@ -29,6 +29,33 @@ def lint(statement: Statement, policy: pst.Template, schema: Schema) -> Iterator
     yield from _overflowing(statement, policy)
 
 
+def negations(statement: Statement, policy: pst.Template) -> Iterator[Finding]:
+    """`!(x has y)` where it means the opposite of what it seems to, or what the validator cannot follow.
+
+    Looked at whether or not the validator passed the policy: its own message does not say how to write it.
+    """
+    name = label(policy)
+    for node in walk(policy.clauses):
+        match node:
+            case pst.BinaryOp("or", pst.UnaryOp("not", pst.HasAttr() as has), right) if _reads(right, has):
+                message = f"{name}: {condition_text(node)} reads an attribute where it may be missing"
+                remedy = f"Write a policy of its own with {condition_text(has)} && …."
+                yield mark(statement, of_node(statement, node), "negated-has", message, remedy, Severity.WARNING)
+    for clause in policy.clauses:
+        match clause:
+            case pst.Unless(pst.UnaryOp("not", pst.HasAttr() as has)):
+                message = f"{name}: unless {{ !({condition_text(has)}) }} is a double negation"
+                remedy = f"Write when {{ {condition_text(has)} }}."
+                yield mark(statement, of_node(statement, clause.expr), "negated-has", message, remedy, Severity.WARNING)
+
+
+def _reads(expression: pst.Expr, has: pst.HasAttr) -> bool:
+    return any(
+        isinstance(each, pst.GetAttr) and each.base == has.base and each.attr == has.attrs[0]
+        for each in walk(expression)
+    )
+
+
 def _impossible(statement: Statement, policy: pst.Template, schema: Schema) -> Iterator[Finding]:
     """A policy that can never apply. cedarpy drops the validator's own warning.
 

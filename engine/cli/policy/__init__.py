@@ -4,6 +4,7 @@ folder      what the verbs share: where the policies are
 checking    check
 testing     test
 asking      decide
+upkeep      lint, fmt
 changing    propose, approve, activate, withdraw, rollback, history, shadow
 """
 
@@ -13,6 +14,7 @@ from engine.cli.policy.asking import decide
 from engine.cli.policy.changing import activate, approve, history, propose, rollback, shadow, withdraw
 from engine.cli.policy.checking import check
 from engine.cli.policy.testing import test
+from engine.cli.policy.upkeep import fmt, lint
 
 
 @click.group()
@@ -20,5 +22,5 @@ def policy() -> None:
     """Cedar policies: check them, test them, ask them, change what decides."""
 
 
-for command in (check, test, decide, propose, approve, activate, withdraw, rollback, history, shadow):
+for command in (check, lint, fmt, test, decide, propose, approve, activate, withdraw, rollback, history, shadow):
     policy.add_command(command)

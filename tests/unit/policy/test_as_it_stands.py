@@ -37,9 +37,14 @@ def known(owner: str = "u") -> list[object]:
 
 
 def test_policies_without_annotations_are_known_by_their_place(folder: Folder) -> None:
-    bundle = PolicyBundle.as_it_stands(folder(BARE + PERMIT_ALL))
+    bundle = PolicyBundle.as_it_stands(folder("permit (principal, action, resource is Doc);\n" + PERMIT_ALL))
     assert list(bundle.policies) == ["policies.cedar:1", "allow"]
-    assert [warning.code for warning in bundle.warnings] == ["missing-id", "missing-owner", "missing-remedy"]
+    assert [warning.code for warning in bundle.warnings] == [
+        "missing-id",
+        "missing-owner",
+        "missing-remedy",
+        "policy-shadowed",
+    ]
     decision = PolicyEngine(bundle).decide(asking(), WORLD, NOON)
     assert decision.reasons == ("allow", "policies.cedar:1")
 

@@ -1,0 +1,30 @@
+"""Keeping a policy folder in shape, for the command line: lint and format. Needs no workspace."""
+
+from pathlib import Path
+from typing import Any
+
+from engine.findings import Severity
+from engine.policy.bundle import lint_folder
+from engine.policy.workbench.formatting import formatted_folder
+
+
+def lint_policies(folder: Path) -> dict[str, Any]:
+    """Return everything that is to be said about a folder's policies, and how much of it matters."""
+    findings = lint_folder(folder)
+    counts = {each.value: sum(finding.severity is each for finding in findings) for each in Severity}
+    return {"findings": [finding.to_json() for finding in findings], **counts}
+
+
+def format_policies(folder: Path) -> dict[str, Any]:
+    """Write every policy file of a folder as the formatter does; none is written if one cannot be formatted."""
+    files = formatted_folder(folder)
+    for each in files:
+        if each.changes:
+            each.write()
+    return {"files": len(files), "changed": [each.path.name for each in files if each.changes]}
+
+
+def compare_format(folder: Path) -> dict[str, Any]:
+    """Return which policy files the formatter would write differently, and how."""
+    files = [each for each in formatted_folder(folder) if each.changes]
+    return {"changed": [each.path.name for each in files], "diff": "".join(each.diff for each in files)}
