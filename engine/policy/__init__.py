@@ -26,6 +26,8 @@
     requests    requests and entities as JSON files
     tree        walking syntax trees
     recorded    a recorded decision with what it rested on
+    what_if     what would allow what was denied
+    rollout     from an edited file to the bundle that decides
     workbench   what a security team does to policies: suites and all that follows
 
 INVARIANTS

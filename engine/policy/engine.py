@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final, TypeAlias
 
 from engine.policy.bundle import PolicyBundle
+from engine.policy.explain import Explained, Explanation
 from engine.policy.guard import REMEDIES, Objection, Raw, objection_to
 from engine.policy.model import Decision, Entity, Mode, Request, Verdict
 from engine.policy.question import Question, prepare
@@ -45,6 +46,23 @@ class PolicyEngine:
             code, detail = "engine-error", f"{type(error).__name__}: {error}"
         remedies = (REMEDIES[code],)
         return decision(self.bundle, request, now, mode=self.mode, failsafe=code, errors=(detail,), remedies=remedies)
+
+    def explain(self, request: Request, entities: Iterable[Entity], now: datetime) -> Explained:
+        """Decide, and say of every policy of the action how each of its conditions came out.
+
+        Args: as `decide`.
+        """
+        world = tuple(entities)
+        decided = self.decide(request, world, now)
+        try:
+            question = prepare(self.bundle, request, world, now)
+        except Objection:
+            return Explained(decided, ())
+        if decided.raw not in {"Allow", "Deny"}:
+            return Explained(decided, ())
+        told = question.explanation(question.slice.policies)
+        ranks = {id_: _rank(told, id_, decided) for id_ in question.slice.policies}
+        return Explained(decided, tuple(told.account(id_) for id_ in sorted(ranks, key=ranks.__getitem__)))
 
     def answer_many(self, asked: Iterable[Asked]) -> list[Verdict]:
         """Answer many requests, each as `decide` would, without a record and without saying more than why.
@@ -150,6 +168,11 @@ class PolicyEngine:
 
     def _obligation(self, id_: str) -> str | None:
         return self.bundle.policies[id_].obligation
+
+
+def _rank(told: Explanation, id_: str, decided: Decision) -> tuple[bool, bool, tuple[int, int], str]:
+    """Determining policies come first, then permits by their distance, then the other forbids."""
+    return id_ not in decided.reasons, told.policies[id_].forbids, told.distance(id_), id_
 
 
 def _failsafe(code: str) -> Verdict:

@@ -2,17 +2,65 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TypeAlias
 
 from cedarpy import pst
 
-from engine.policy.atoms import Atom
+from engine.digest import JSON
+from engine.policy.atoms import Atom, Kind
 from engine.policy.bundle import Policy
-from engine.policy.model import Condition
+from engine.policy.model import Condition, Decision
 from engine.policy.values import Facts
 
 Truth: TypeAlias = Mapping[str, bool | None]
 """By atom id: whether the condition holds; None if it could not be evaluated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """How one policy stands to one request.
+
+    Attributes:
+        policy: the policy.
+        applies: whether it applies; None if it could not be evaluated.
+        conditions: every one of its conditions, in the order they are evaluated in.
+        kinds: where each of them stands: `scope`, `when` or `unless`.
+    """
+
+    policy: Policy
+    applies: bool | None
+    conditions: tuple[Condition, ...]
+    kinds: tuple[Kind, ...]
+
+    def to_json(self) -> dict[str, JSON]:
+        """Return the account as JSON values."""
+        return {
+            "policy": self.policy.id,
+            "effect": self.policy.node.effect,
+            "place": self.policy.place,
+            "owner": self.policy.owner,
+            "remedy": self.policy.remedy,
+            "applies": self.applies,
+            "conditions": [
+                {"kind": kind, "condition": each.text, "holds": each.holds, "values": dict(each.values)}
+                for kind, each in zip(self.kinds, self.conditions, strict=True)
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A decision with how every policy of its action stands to it.
+
+    Attributes:
+        decision: the decision.
+        accounts: the determining policies first; then the permits, the nearest first; then the other forbids. Empty
+            if a guard spoke before Cedar could be asked.
+    """
+
+    decision: Decision
+    accounts: tuple[Account, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +106,36 @@ class Explanation:
         _, _, id_, unmet = min(distances, key=lambda distance: distance[:2])
         certain = [atom for atom in unmet if self.truth[atom.id] is not None]
         return tuple(self._conditions(id_, certain or unmet))
+
+    def account(self, id_: str) -> Account:
+        """Return how one of the policies stands to the request."""
+        policy = self.policies[id_]
+        conditions = tuple(self._conditions(id_, policy.atoms))
+        return Account(policy, self.outcome(policy.atoms), conditions, tuple(atom.kind for atom in policy.atoms))
+
+    def outcome(self, atoms: Iterable[Atom]) -> bool | None:
+        """Put conditions together as Cedar does: from left to right, the first that settles it decides.
+
+        Returns:
+            Whether the policy applies; None if it could not be evaluated.
+        """
+        for (kind, _), clause in groupby(atoms, key=lambda atom: (atom.kind, atom.clause)):
+            held = next((truth for atom in clause if (truth := self.truth[atom.id]) is not True), True)
+            if held is None:
+                return None
+            if held is (kind == "unless"):
+                return False
+        return True
+
+    def distance(self, id_: str) -> tuple[int, int]:
+        """Return how far a policy is from applying: conditions it lacks, then those it lacks less all it has."""
+        atoms = self.policies[id_].atoms
+        unmet = len(list(self._unmet(atoms)))
+        return unmet, unmet - len(atoms)
+
+    def unmet(self, id_: str) -> tuple[Atom, ...]:
+        """Return the conditions that keep a policy from applying."""
+        return tuple(self._unmet(self.policies[id_].atoms))
 
     def has_permit(self) -> bool:
         """Say whether some permit applies."""

@@ -76,9 +76,17 @@ class RecordedDecision:
         return tuple(self.record["reasons"]) or ("no-permit",)
 
     @property
-    def repeatable(self) -> bool:
-        """Whether everything that decided it is here."""
-        return self.entities is not None and self.request is not None and not self.record.get("masked")
+    def lacks(self) -> str | None:
+        """What keeps it from being decided again; None if everything that decided it is here."""
+        if self.request is None:
+            return "its request had no canonical form"
+        if self.record.get("masked"):
+            return f"masked: {', '.join(self.record['masked'])}"
+        if self.entities is None and self.record["entities"] is not None:
+            return "the entities it rested on are not kept any more"
+        if self.entities is None:
+            return "a guard spoke before its entities were gathered"
+        return None
 
 
 def write_slice(entities: Mapping[EntityUid, Entity]) -> bytes:

@@ -43,6 +43,19 @@ class Facts:
                 seen[f"{'.'.join(path)} in"] = [str(uid) for uid in sorted(self._ancestors(value))]
         return seen
 
+    def value_of(self, node: pst.Expr) -> JSON:
+        """Return what an expression stands for, in Cedar's JSON format; None if it is neither a path nor a literal."""
+        match node:
+            case pst.BoolLit(value) | pst.LongLit(value) | pst.StringLit(value):
+                return value
+            case pst.EntityLit(uid):
+                return EntityUid(str(uid.type), uid.id).reference()
+            case pst.Set(elements):
+                return [self.value_of(each) for each in elements]
+        path = path_of(node)
+        found = self._at(path) if path else _ABSENT
+        return None if found is _ABSENT else found.reference() if isinstance(found, EntityUid) else found  # type: ignore[return-value]
+
     def _at(self, path: Iterable[str]) -> object:
         first, *names = path
         value = self._roots[first]

@@ -13,12 +13,14 @@ from engine.policy.rollout.active import ActivePolicies
 from engine.policy.rollout.lifecycle import Lifecycle
 from engine.policy.rollout.snapshot import Snapshot
 from engine.policy.rollout.store import Candidate, PolicyStore
+from engine.workspace.decisions import recorded_decisions
 
 if TYPE_CHECKING:
     from engine.workspace.office import Office
 
 _ACTIVATED: Final = ("policy.activated", "policy.reverted")
 _PAGE: Final = 512
+_REPLAYED: Final = 2000  # newest decisions that every candidate is replayed on
 
 
 class Governance:
@@ -49,6 +51,7 @@ class Governance:
             clock=office.clock,
             trust=lambda: office.trust.organization_trust(office.organization),
             sign=office.sign,
+            decisions=lambda: recorded_decisions(office.layout.home, limit=_REPLAYED),
         )
 
     def __enter__(self) -> Self:

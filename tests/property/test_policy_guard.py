@@ -145,6 +145,25 @@ def test_slicing_changes_neither_the_answer_nor_its_reasons(
 
 
 @MANY
+@given(policies(), requests, worlds())
+def test_the_conditions_of_all_policies_recombine_to_what_cedar_decides(
+    text: str, request: Request, world: tuple[Entity, ...]
+) -> None:
+    explained = compiled(text).explain(request, world, NOON)
+    assume(explained.accounts)
+    applying = {each.policy.id for each in explained.accounts if each.applies}
+    forbids = {each.policy.id for each in explained.accounts if each.policy.forbids}
+    errored = {each.policy.id for each in explained.accounts if each.applies is None}
+    event(f"{len(errored)} errored")
+    assert explained.decision.raw == ("Allow" if applying - forbids and not applying & forbids else "Deny")
+    if explained.decision.failsafe is None:
+        assert set(explained.decision.reasons) == (applying & forbids or applying - forbids)
+    assert (explained.decision.failsafe == "forbid-errored") == (
+        explained.decision.raw == "Allow" and bool(errored & forbids)
+    )
+
+
+@MANY
 @given(policies(), st.lists(requests | odd, max_size=6), worlds(), worlds())
 def test_many_at_once_are_answered_as_one_by_one(
     text: str, asked: list[Request], world: tuple[Entity, ...], other: tuple[Entity, ...]

@@ -4,6 +4,8 @@ folder      what the verbs share: where the policies are
 checking    check
 testing     test
 asking      decide
+explaining  explain, what-if
+comparing   replay, export
 upkeep      lint, fmt
 changing    propose, approve, activate, withdraw, rollback, history, shadow
 """
@@ -13,6 +15,8 @@ import click
 from engine.cli.policy.asking import decide
 from engine.cli.policy.changing import activate, approve, history, propose, rollback, shadow, withdraw
 from engine.cli.policy.checking import check
+from engine.cli.policy.comparing import export, replay
+from engine.cli.policy.explaining import explain, what_if
 from engine.cli.policy.testing import test
 from engine.cli.policy.upkeep import fmt, lint
 
@@ -22,5 +26,24 @@ def policy() -> None:
     """Cedar policies: check them, test them, ask them, change what decides."""
 
 
-for command in (check, lint, fmt, test, decide, propose, approve, activate, withdraw, rollback, history, shadow):
+COMMANDS = (
+    check,
+    lint,
+    fmt,
+    test,
+    decide,
+    explain,
+    what_if,
+    replay,
+    export,
+    propose,
+    approve,
+    activate,
+    withdraw,
+    rollback,
+    history,
+    shadow,
+)
+
+for command in COMMANDS:
     policy.add_command(command)

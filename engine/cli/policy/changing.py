@@ -118,6 +118,8 @@ def _candidate(session: Session, found: dict[str, Any]) -> str:
     suites = found["report"].get("suites", {})
     if suites:
         lines.append(f"  suites    {suites['passed']} passed, {suites['failed']} failed")
+    if found["report"].get("effect"):
+        lines.append(f"  effect    {found['report']['effect']}")
     changed = found["report"].get("active_suites", {}).get("failures", [])
     lines += [f"  {click.style('▲', fg='yellow')} changes   {each}" for each in changed]
     verb_ = "activate" if found["approved"] else "approve"

@@ -4,17 +4,20 @@ Whoever calls has asked policy whether the person may (`govern`). What is demand
 an author never approves, an approval counts once and for exactly what it names.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from engine.digest import JSON
 from engine.errors import PolicyError, UntrustedIdentity, UsageError
 from engine.events import Clock, Event, Recorder, event_id
+from engine.policy.engine import PolicyEngine
+from engine.policy.recorded import RecordedDecision
 from engine.policy.rollout.approval import POLICY_APPROVAL, PolicyApproval
-from engine.policy.rollout.examination import Examined, examine
+from engine.policy.rollout.examination import SHOWN, Examined, examine
 from engine.policy.rollout.snapshot import Snapshot
 from engine.policy.rollout.store import Activation, Candidate, PolicyStore
+from engine.policy.workbench.replay import replay
 from engine.signing import OrganizationTrust, Signed
 
 _LOOK: Final = "'lading policy history' shows every candidate and how it stands."
@@ -32,6 +35,7 @@ class Lifecycle:
         clock: the time.
         trust: whose signatures count for the organization.
         sign: signs a statement as an identity of the organization.
+        decisions: the newest recorded decisions, which every candidate is replayed on.
     """
 
     organization: str
@@ -41,6 +45,7 @@ class Lifecycle:
     clock: Clock
     trust: Callable[[], OrganizationTrust]
     sign: Callable[[bytes, str], bytes]
+    decisions: Callable[[], Iterable[RecordedDecision]]
 
     def begin(self, snapshot: Snapshot, author: str, reason: str) -> Activation:
         """Let the very first bundle decide. Nobody approves it: there is nothing yet that could say who may.
@@ -267,6 +272,9 @@ class Lifecycle:
     def _note(self, snapshot: Snapshot, examined: Examined, active: str | None, known: Candidate | None) -> Candidate:
         now = self.clock().timestamp()
         report: dict[str, JSON] = {**examined.report, "summary": examined.summary, "gate": snapshot.gate}
+        if examined.bundle is not None and active is not None:
+            replayed = replay(self.decisions(), PolicyEngine(examined.bundle))
+            report |= {"replay": replayed.to_json(SHOWN), "effect": replayed.effect}
         found = Candidate(
             digest=snapshot.digest,
             base=active,
@@ -278,7 +286,12 @@ class Lifecycle:
             seen=known.seen if known else now,
             updated=now,
         )
-        payload: dict[str, JSON] = {"state": examined.state, "summary": examined.summary, "base": active}
+        payload: dict[str, JSON] = {
+            "state": examined.state,
+            "summary": examined.summary,
+            "base": active,
+            "effect": report.get("effect", ""),
+        }
         self._record("policy.examined", snapshot.digest, f"{active}:{self._now()}", self.service, payload)
         return self.store.keep(snapshot, found)
 

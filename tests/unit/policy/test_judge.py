@@ -108,7 +108,7 @@ def test_what_a_decision_rests_on_is_kept_so_that_it_can_be_decided_again(
 
     [event] = notebook.events
     kept = RecordedDecision.read(decision.id, str(event.payload["record"]).encode(), desk.slices[decision.slice_digest])
-    assert kept.repeatable
+    assert kept.lacks is None
     assert PolicyEngine(starter).decide(kept.request, kept.entities, kept.now).record == decision.record
 
 

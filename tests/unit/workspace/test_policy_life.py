@@ -442,7 +442,7 @@ def test_every_decision_can_be_read_back_and_decided_again(office: Office) -> No
 
     kept = recorded_decision(office.layout.home, made.id[:12])
 
-    assert kept.repeatable
+    assert kept.lacks is None
     assert kept.entities is not None
     assert kept.request is not None
     again = office.governance.active.engine().decide(kept.request, kept.entities, kept.now)

@@ -1,0 +1,97 @@
+"""`lading policy replay | export`: recorded decisions against a candidate, and taking them elsewhere."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.cli.command import Session, verb
+from engine.cli.policy.folder import FILE, FOLDER
+from engine.cli.progress import Bar
+
+SINCE = click.option("--since", type=click.DateTime(), help="No decisions before this moment (UTC).")
+LIMIT = click.option("--limit", type=click.IntRange(min=1), help="Only the newest so many.")
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  lading -C acme policy replay --candidate acme/policies
+  lading policy replay --candidate policies --decisions decisions.jsonl --markdown
+"""
+)
+@click.option("--candidate", type=FOLDER, required=True, help="The folder of policies to decide by.")
+@click.option("--decisions", type=FILE, help="Decisions that 'policy export' wrote.  [default: the workspace's record]")
+@SINCE
+@LIMIT
+@click.option("--markdown", is_flag=True, help="Print Markdown, for a change request.")
+@verb
+def replay(
+    session: Session,
+    candidate: Path,
+    decisions: Path | None,
+    since: datetime | None,
+    limit: int | None,
+    *,
+    markdown: bool,
+) -> None:
+    """Decide recorded decisions again by a candidate: newly allowed, newly denied, newly failing, and why."""
+    from datetime import UTC
+
+    from engine.workspace import replaying
+
+    with Bar("replaying", enabled=not session.as_json) as bar:
+
+        def progress(seen: int) -> None:
+            bar.update({"step": "replaying", "detail": f"{seen} decisions"})
+
+        if decisions is not None:
+            report = replaying.replay_file(decisions, candidate, limit=limit, progress=progress)
+        else:
+            moment = since.replace(tzinfo=UTC) if since else None
+            report = replaying.replay_workspace(session.home, candidate, since=moment, limit=limit, progress=progress)
+    if markdown and not session.as_json:
+        click.echo(replaying.markdown(report))
+        return
+    session.show(report.to_json(), _replayed)
+
+
+@click.command(epilog="\b\nExamples:\n  lading -C acme policy export -o decisions.jsonl --limit 10000")
+@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file to write.")
+@SINCE
+@LIMIT
+@verb
+def export(session: Session, out: Path, since: datetime | None, limit: int | None) -> None:
+    """Write recorded decisions, with everything they rested on, to a private file of JSON lines."""
+    from datetime import UTC
+
+    from engine.workspace.replaying import export_decisions
+
+    count = export_decisions(session.home, out, since=since.replace(tzinfo=UTC) if since else None, limit=limit)
+    session.show(
+        {"decisions": count, "file": str(out)}, lambda done: f"{done['decisions']} decisions in {done['file']}"
+    )
+
+
+def _replayed(report: dict[str, Any]) -> str:
+    lines = [report["effect"]]
+    marks = {
+        "newly_allowed": ("▲", "yellow"),
+        "newly_denied": ("✘", "red"),
+        "newly_failing": ("✘", "red"),
+        "other_reasons": ("·", None),
+    }
+    for kind, (mark, colour) in marks.items():
+        for each in report[kind]:
+            after = each["after"]
+            asked = f"{each['principal']} {each['action']} {each['resource']} at {each['time']}"
+            lines += [
+                f"{click.style(mark, fg=colour)} {kind.replace('_', ' ')}: {asked}",
+                f"    before    {each['decision']} by {', '.join(each['because'])}",
+                f"    after     {after['decision']} by {', '.join(after['because'])}",
+            ]
+            lines += [f"    condition {condition}" for condition in after["conditions"]]
+    if report["unrepeatable"]:
+        lines.append(f"{len(report['unrepeatable'])} could not be replayed: {report['unrepeatable'][0]['why']}")
+    return "\n".join(lines)
