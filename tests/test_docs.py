@@ -15,7 +15,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 EVENTS = ROOT / "docs" / "formats" / "events.md"
 FORMATS = sorted(path.name for path in (ROOT / "docs" / "formats").glob("*.md"))
 FORMAT = re.compile(r"docs/formats/[a-z]+\.md")
-TYPE = re.compile(r'"([a-z]+\.[a-z]+ed)"')
+TYPE = re.compile(r'"((?!resource\.)[a-z]+\.[a-z]+ed)"')  # resource.signed is a path in policies, not an event
 DECISIONS = {"decision.permit", "decision.deny", "decision.failsafe", "decision.shadow"}
 
 

@@ -35,7 +35,7 @@ class Asked:
 
 def asked_by_files(policies: Path, entities: Path, request: Path) -> Asked:
     """Take a request from files, to be decided now."""
-    engine = PolicyEngine(PolicyBundle.load(policies))
+    engine = PolicyEngine(PolicyBundle.as_it_stands(policies))
     return Asked(engine, load_request(request), load_entities(entities), system_clock())
 
 
@@ -50,7 +50,7 @@ def asked_before(home: Path, decision: str, policies: Path) -> Asked:
         raise InputError(
             f"decision {kept.id} cannot be decided again: {kept.lacks}", remedy="Read its record in the audit log."
         )
-    return Asked(PolicyEngine(PolicyBundle.load(policies)), kept.request, kept.entities or (), kept.now)
+    return Asked(PolicyEngine(PolicyBundle.as_it_stands(policies)), kept.request, kept.entities or (), kept.now)
 
 
 def explain(asked: Asked) -> dict[str, JSON]:

@@ -85,7 +85,7 @@ def markdown(report: ReplayReport) -> str:
 
 
 def _replay(recorded: Iterator[RecordedDecision], candidate: Path, progress: Callable[[int], None]) -> ReplayReport:
-    return replay(recorded, PolicyEngine(PolicyBundle.load(candidate)), progress)
+    return replay(recorded, PolicyEngine(PolicyBundle.as_it_stands(candidate)), progress)
 
 
 def _line(each: RecordedDecision) -> bytes:

@@ -59,5 +59,6 @@ class ActivePolicies:
         return self._compiled(digest, mode)
 
     def _compile(self, digest: str, mode: Mode) -> PolicyEngine:
+        # As it stands: a bundle that was approved decides, though a later release may find something to say about it.
         with self._store.snapshot(digest).unfolded() as folder:
-            return PolicyEngine(PolicyBundle.load(folder), mode)
+            return PolicyEngine(PolicyBundle.as_it_stands(folder), mode)

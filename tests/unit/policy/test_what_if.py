@@ -1,18 +1,18 @@
 """What would allow this: every way that is told was tried, is minimal, and touches no fact and no clock."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 import pytest
 
 from engine.policy.bundle import PolicyBundle
 from engine.policy.engine import PolicyEngine
-from engine.policy.model import Decision, Entity, EntityUid, Request
+from engine.policy.model import Decision, EntityUid, Request
 from engine.policy.what_if.change import Edit, apply, assign
 from engine.policy.what_if.reach import ACTS, EDITABLE
 from engine.policy.what_if.search import WhatIf, what_would_allow
-from engine.policy.workbench.suite import Suite, load_suites
+from engine.policy.workbench.situation import Situation, arrange
+from engine.policy.workbench.suite import load_suites
 from tests.unit.policy.worlds import ROOT
 
 OUT_OF_REACH = {
@@ -24,19 +24,16 @@ OUT_OF_REACH = {
 """Denials that nothing within reach may lift, with what stands in the way."""
 
 
-def denied(engine: PolicyEngine) -> Iterator[tuple[str, Any, Decision]]:
-    """Every denial of the starter suites, with the situation it is about."""
+def situations() -> Iterator[tuple[str, Situation]]:
+    """Every case of the starter suites."""
     for suite in load_suites(ROOT / "policies" / "tests"):
-        for name, request, world, now in arranged(suite):
-            decision = engine.decide(request, world.values(), now)
-            if not decision.permitted:
-                yield f"{suite.name}: {name}", (request, world, now), decision
+        for case in suite.cases:
+            yield f"{suite.name}: {case.name}", arrange(suite.file, suite.entities, case)
 
 
-def arranged(suite: Suite) -> Iterator[tuple[str, Request, dict[EntityUid, Entity], datetime]]:
-    for case in suite.file.cases:
-        request, entities, now = suite._arranged(case)
-        yield case.name, request, dict(entities), now
+def named(ending: str) -> Situation:
+    [found] = [situation for name, situation in situations() if name.endswith(ending)]
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -46,28 +43,34 @@ def engine() -> PolicyEngine:
 
 @pytest.fixture(scope="module")
 def told(engine: PolicyEngine) -> list[tuple[str, Any, Decision, WhatIf]]:
-    return [
-        (name, asked, decision, what_would_allow(engine, asked[0], asked[1].values(), asked[2]))
-        for name, asked, decision in denied(engine)
-    ]
+    found = []
+    for name, asked in situations():
+        decision = engine.decide(asked.request, asked.entities.values(), asked.now)
+        if not decision.permitted:
+            found.append((name, asked, decision, search(engine, asked)))
+    return found
+
+
+def search(engine: PolicyEngine, asked: Situation) -> WhatIf:
+    return what_would_allow(engine, asked.request, asked.entities.values(), asked.now)
 
 
 def test_every_way_permits_when_it_is_gone(engine: PolicyEngine, told: list[Any]) -> None:
     ways = 0
-    for name, (request, world, now), _, found in told:
+    for name, asked, _, found in told:
         for way in found.ways:
-            changed, known = apply(way, request, world)
-            assert engine.decide(changed, known.values(), now).permitted, name
+            changed, known = apply(way, asked.request, asked.entities)
+            assert engine.decide(changed, known.values(), asked.now).permitted, name
             ways += 1
     assert ways > 60
 
 
 def test_no_part_of_a_way_suffices(engine: PolicyEngine, told: list[Any]) -> None:
-    for name, (request, world, now), _, found in told:
+    for name, asked, _, found in told:
         for way in found.ways:
             for left_out in way:
-                changed, known = apply([each for each in way if each is not left_out], request, world)
-                assert not engine.decide(changed, known.values(), now).permitted, (name, left_out)
+                changed, known = apply(set(way) - {left_out}, asked.request, asked.entities)
+                assert not engine.decide(changed, known.values(), asked.now).permitted, (name, left_out)
 
 
 def test_only_what_somebody_can_change_is_suggested(told: list[Any]) -> None:
@@ -100,30 +103,18 @@ def test_facts_and_the_clock_are_in_no_list_of_edits() -> None:
     assert not any(path.endswith((".now", "mtls", "zone", "digest")) for path in EDITABLE)
 
 
-def test_what_takes_two_people_is_told_as_two_steps(engine: PolicyEngine) -> None:
-    [(request, world, now)] = [
-        (request, world, now)
-        for suite in load_suites(ROOT / "policies" / "tests")
-        for name, request, world, now in arranged(suite)
-        if name == "a purpose that was not agreed"
-    ]
-    request, world = assign("context.transfer.region", "CN", request, world)  # type: ignore[assignment]
+def test_what_takes_two_changes_is_told_as_two(engine: PolicyEngine) -> None:
+    asked = named("a purpose that was not agreed")
+    request, world = assign("context.transfer.region", "CN", asked.request, asked.entities)
 
-    [first, *_] = what_would_allow(engine, request, world.values(), now).to_json()["ways"]
+    [first, *_] = search(engine, Situation(request, world, asked.now)).to_json()["ways"]
 
     assert {each["path"] for each in first} == {"context.purpose", "context.transfer.region"}
     assert {each["who"] for each in first} == {"the requester"}
 
 
 def test_a_permit_needs_nothing(engine: PolicyEngine) -> None:
-    [(request, world, now)] = [
-        (request, world, now)
-        for suite in load_suites(ROOT / "policies" / "tests")
-        for name, request, world, now in arranged(suite)
-        if name == "a sender of the owner sends"
-    ]
-
-    assert what_would_allow(engine, request, world.values(), now).ways == ((),)
+    assert search(engine, named("a sender of the owner sends")).ways == ((),)
 
 
 @pytest.mark.parametrize(
