@@ -1,8 +1,9 @@
 """`lading policy test`: the suites of a policy folder, how much of it they test, and as what it is reported."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from engine.digest import JSON
 from engine.errors import InputError
@@ -11,8 +12,11 @@ from engine.policy.bundle import PolicyBundle
 from engine.policy.source import read_folder
 from engine.policy.workbench.coverage import AtomCoverage, atom_coverage, questions
 from engine.policy.workbench.junit import junit
+from engine.policy.workbench.mutation import Mutants, MutationReport, mutation_report
 from engine.policy.workbench.places import places_of_atoms
 from engine.policy.workbench.suite import SuiteReport, load_suites, run_suites
+
+Progress = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,59 +25,115 @@ class Wanted:
 
     Attributes:
         coverage: whether to look which conditions the cases see both ways.
+        mutation: whether to look which deliberate faults the cases notice.
         junit: where to write a JUnit report.
     """
 
     coverage: bool = False
+    mutation: bool = False
     junit: Path | None = None
 
 
-def test_policies(folder: Path, wanted: Wanted) -> dict[str, JSON]:
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What a test run came to."""
+
+    bundle: PolicyBundle
+    places: Mapping[str, str]
+    report: SuiteReport
+    coverage: AtomCoverage | None
+    mutation: MutationReport | None
+
+    def shortfalls(self) -> Iterator[str]:
+        demanded = self.report.thresholds
+        yield from self.report.shortfalls
+        if self.coverage is not None and self.coverage.percent < demanded.atoms:
+            yield f"{self.coverage.percent}% of the conditions were seen both ways, expected {demanded.atoms}%"
+        if self.mutation is not None:
+            if self.mutation.percent < demanded.mutation:
+                yield f"{self.mutation.percent}% of the mutants were noticed, expected {demanded.mutation}%"
+            yield from self.mutation.complaints
+
+
+def test_policies(folder: Path, wanted: Wanted, progress: Progress) -> dict[str, JSON]:
     """Run every suite in a folder's `tests/`.
+
+    Args:
+        folder: the policies.
+        wanted: what to look for beyond.
+        progress: is told how far the mutants are.
 
     Raises:
         InputError: there is no suite, or one cannot be read.
-        PolicyError: the policies do not load.
+        PolicyError: the policies have no clear meaning.
     """
     suites = load_suites(folder / "tests")
     if not suites:
         raise InputError(f"{folder / 'tests'} has no suite", remedy="Write one; samples/suite.yaml explains how.")
     bundle = PolicyBundle.as_it_stands(folder)
     report = run_suites(bundle, suites)
-    coverage = None
-    if wanted.coverage:
-        coverage = atom_coverage(bundle, [question for _, question in questions(bundle, report.outcomes)])
-    shortfalls = [*report.shortfalls, *_short_of_atoms(report, coverage)]
+    asked = list(questions(bundle, report.outcomes))
+    run = _Run(
+        bundle,
+        places_of_atoms(bundle, read_folder(folder)),
+        report,
+        atom_coverage(bundle, [question for _, question in asked]) if wanted.coverage else None,
+        mutation_report(Mutants.of(bundle), asked, report.equivalents, _counting(progress))
+        if wanted.mutation
+        else None,
+    )
     if wanted.junit is not None:
-        write_atomic(wanted.junit, junit(report.outcomes, shortfalls))
-    return _told(report, coverage, shortfalls, _places(bundle, folder, coverage))
+        write_atomic(wanted.junit, junit(report.outcomes, run.shortfalls()))
+    return _told(run)
 
 
-def _short_of_atoms(report: SuiteReport, coverage: AtomCoverage | None) -> Iterator[str]:
-    if coverage is not None and coverage.percent < report.thresholds.atoms:
-        yield f"{coverage.percent}% of the conditions were seen both ways, expected {report.thresholds.atoms}%"
+def _counting(progress: Progress) -> Callable[[int, int], None]:
+    return lambda done, total: progress({"step": "mutants", "detail": f"{done} of {total} cases"})
 
 
-def _places(bundle: PolicyBundle, folder: Path, coverage: AtomCoverage | None) -> Mapping[str, str]:
-    return {} if coverage is None else places_of_atoms(bundle, read_folder(folder))
-
-
-def _told(
-    report: SuiteReport, coverage: AtomCoverage | None, shortfalls: list[str], places: Mapping[str, str]
-) -> dict[str, JSON]:
-    passed = sum(outcome.passed for outcome in report.outcomes)
-    wrong = [outcome.message for outcome in report.outcomes if not outcome.passed]
-    missing = coverage.missing if coverage else ()
-    certain = coverage.certain if coverage else ()
+def _told(run: _Run) -> dict[str, JSON]:
+    outcomes = run.report.outcomes
+    passed = sum(outcome.passed for outcome in outcomes)
+    wrong = [outcome.message for outcome in outcomes if not outcome.passed]
+    failures = [*wrong, *run.shortfalls()]
     return {
-        "ok": not wrong and not shortfalls,
+        "ok": not failures,
         "passed": passed,
-        "failed": len(report.outcomes) - passed,
-        "policies": report.coverage,
-        "atoms": coverage.percent if coverage else None,
-        "mutation": None,
-        "failures": [*wrong, *shortfalls],
-        "uncovered": [{"place": places[each.id], **each.to_json()} for each in missing],
-        "survivors": [],
-        "equivalents": [{"place": places[each.id], **each.to_json()} for each in certain],
+        "failed": len(outcomes) - passed,
+        "policies": run.report.coverage,
+        "atoms": run.coverage.percent if run.coverage else None,
+        "mutation": run.mutation.percent if run.mutation else None,
+        "failures": [*failures],
+        "uncovered": list(_uncovered(run)),
+        "survivors": list(_survivors(run)),
+        "equivalents": [*_certain(run), *_same(run)],
     }
+
+
+def _uncovered(run: _Run) -> Iterator[JSON]:
+    for each in run.coverage.missing if run.coverage else ():
+        never: list[JSON] = ["true" if value else "false" for value in each.values]
+        yield {"place": run.places[each.id], "policy": each.policy, "condition": each.text, "never": never}
+
+
+def _certain(run: _Run) -> Iterator[JSON]:
+    for each in run.coverage.certain if run.coverage else ():
+        yield {"place": run.places[each.id], "policy": each.policy, "condition": each.text, "reason": each.reason}
+
+
+def _survivors(run: _Run) -> Iterator[JSON]:
+    for each in run.mutation.survivors if run.mutation else ():
+        place = run.bundle.policies[each.policy].place
+        yield {"place": place, "policy": each.policy, "mutant": each.id, "change": each.change}
+
+
+def _same(run: _Run) -> Iterator[JSON]:
+    for each in run.mutation.equivalents if run.mutation else ():
+        yield {
+            "place": run.bundle.policies[each.mutant.policy].place,
+            "policy": each.mutant.policy,
+            "mutant": each.mutant.id,
+            "change": each.mutant.change,
+            "reason": each.reason,
+            "declared": each.declared,
+        }

@@ -8,6 +8,7 @@ import click
 
 from engine.cli.command import FAILED, Session, verb
 from engine.cli.policy.folder import folder, policies_option
+from engine.cli.progress import Bar
 
 _OUTPUT: Final = click.Path(path_type=Path, dir_okay=False)
 
@@ -16,33 +17,40 @@ _OUTPUT: Final = click.Path(path_type=Path, dir_okay=False)
     epilog="""\b
 Examples:
   lading policy test --policies policies
-  lading policy test --policies policies --coverage --junit report.xml
+  lading policy test --policies policies --coverage --mutate --junit report.xml
   lading -C acme policy test --json
 """
 )
 @policies_option
 @click.option("--coverage", is_flag=True, help="Tell which conditions no case has seen both true and false.")
+@click.option("--mutate", is_flag=True, help="Tell which deliberate faults in the policies no case notices.")
 @click.option("--junit", type=_OUTPUT, metavar="FILE", help="Write a JUnit report, for build servers.")
 @verb
-def test(session: Session, policies: Path | None, *, coverage: bool, junit: Path | None) -> int:
+def test(session: Session, policies: Path | None, *, coverage: bool, mutate: bool, junit: Path | None) -> int:
     """Run the suites in the folder's tests/. Exits 5 when a case fails or a threshold is missed."""
     from engine.workspace.policy_tests import Wanted, test_policies
 
-    result = test_policies(folder(session, policies), Wanted(coverage=coverage, junit=junit))
+    wanted = Wanted(coverage=coverage, mutation=mutate, junit=junit)
+    with Bar("mutants", enabled=not session.as_json) as bar:
+        result = test_policies(folder(session, policies), wanted, bar.update)
     session.show(result, lambda told: "\n".join(_tested(told)))
     return 0 if result["ok"] else FAILED
 
 
 def _tested(result: dict[str, Any]) -> Iterator[str]:
     good, bad, soft = (click.style(mark, fg=colour) for mark, colour in (("✔", "green"), ("✘", "red"), ("▲", "yellow")))
+    for each in result["equivalents"]:
+        what = f"mutant {each['mutant']}: {each['change']}" if "mutant" in each else each["condition"]
+        yield click.style(f"  {each['place']}: {each['policy']}: not counted: {what}: {each['reason']}", dim=True)
+    for each in result["uncovered"]:
+        yield f"{soft} {each['place']}: {each['policy']}: never {' nor '.join(each['never'])}: {each['condition']}"
+    for each in result["survivors"]:
+        yield f"{soft} {each['place']}: {each['policy']}: nobody notices mutant {each['mutant']}: {each['change']}"
     for each in result["failures"]:
         yield f"{bad} {each}"
-    for each in result["uncovered"]:
-        never = " nor ".join(each["never"])
-        yield f"{soft} {each['place']}: {each['policy']}: never {never}: {each['condition']}"
-    for each in result["equivalents"]:
-        yield f"  {each['place']}: {each['policy']}: not counted: {each['what']}: {each['reason']}"
     yield f"{good if result['ok'] else bad} {result['passed']} passed, {result['failed']} failed"
     yield f"  policies  {result['policies']}% decide a case"
     if result["atoms"] is not None:
         yield f"  atoms     {result['atoms']}% seen both true and false"
+    if result["mutation"] is not None:
+        yield f"  mutation  {result['mutation']}% of the mutants noticed"

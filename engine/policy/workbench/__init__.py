@@ -6,6 +6,9 @@ situation   what a case asks, in which world
 suite       test suites of policies, in YAML
 certain     what the schema alone decides
 coverage    which conditions the cases have seen both ways
+mutants     deliberate faults, by fixed operators
+sameness    policies that say the same in other words
+mutation    how many of the faults some case notices
 places      where a condition stands in its file
 junit       how suites came out, for build servers
 """

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from engine.digest import JSON
 from engine.policy.bundle import PolicyBundle
 from engine.policy.question import Question, prepare
 from engine.policy.workbench.certain import certain_atoms
@@ -33,10 +32,6 @@ class Missing:
     text: str
     values: tuple[bool, ...]
 
-    def to_json(self) -> dict[str, JSON]:
-        """Return it as JSON values."""
-        return {"policy": self.policy, "condition": self.text, "never": [str(each).lower() for each in self.values]}
-
 
 @dataclass(frozen=True, slots=True)
 class Certain:
@@ -58,10 +53,6 @@ class Certain:
     def reason(self) -> str:
         """Why no case can cover it."""
         return f"the schema lets it be nothing but {str(self.value).lower()}"
-
-    def to_json(self) -> dict[str, JSON]:
-        """Return it as JSON values."""
-        return {"policy": self.policy, "what": self.text, "reason": self.reason}
 
 
 @dataclass(frozen=True, slots=True)
