@@ -1,0 +1,299 @@
+"""The speed of decisions beside cedar-wasm and plain cedarpy, on the same policies in the same run; CPU time, medians.
+
+    python benchmarks/policy.py [--sizes 100 1000 10000] [--rounds N] [--json]
+
+cedar-wasm is asked in its best form (policies and schema parsed beforehand), about all policies and about the slice of
+the action alone. It is installed with npm into a temporary folder; without npm or a registry it is left out, and the
+reason is printed. The peers answer; the engine also checks every reference, guards the answer, explains a denial
+and writes the record.
+"""
+
+import argparse
+import json
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cedarpy import Entities, PolicySet, Schema, is_authorized
+
+from engine.policy.bundle import PolicyBundle
+from engine.policy.engine import PolicyEngine
+from engine.policy.model import Entity, EntityUid, Request, moment
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+ACTIONS = tuple(f"act{number}" for number in range(10))
+PER_FILE = 500
+BATCH = 10  # decisions under one reading of the clock
+RELOADED = 100
+TOGETHER = 2000  # decisions asked for at once
+
+SCHEMA = f"""
+entity Team in [Team];
+entity User in [Team] {{ level: Long, region: String }};
+entity Doc {{ owner: User, level: Long, region: String, tags: Set<String> }};
+action change;
+action {", ".join(ACTIONS)} in [change] appliesTo {{
+  principal: [User], resource: [Doc], context: {{ now: datetime, mtls: Bool, purpose: String }}
+}};
+"""
+NODE = """
+const cedar = require("@cedar-policy/cedar-wasm/nodejs");
+const job = JSON.parse(require("fs").readFileSync(process.argv[2]));
+const out = {version: cedar.getCedarSDKVersion()};
+const parsed = (answer) => { if (answer.type !== "success") throw new Error(JSON.stringify(answer)); };
+parsed(cedar.preparseSchema("schema", job.schema));
+for (const [name, text] of [["whole", job.policies], ["sliced", job.slice]]) {
+  parsed(cedar.preparsePolicySet(name, {staticPolicies: text}));
+  for (const [kind, request] of Object.entries(job.requests)) {
+    const call = {...request, entities: job.entities, preparsedPolicySetId: name, preparsedSchemaName: "schema"};
+    const taken = [];
+    for (let round = 0; round < job.rounds + 5; round++) {
+      const before = process.cpuUsage();
+      for (let i = 0; i < job.batch; i++) {
+        const answer = cedar.statefulIsAuthorized(call);
+        if (answer.type !== "success" || answer.response.decision !== kind) throw new Error(JSON.stringify(answer));
+      }
+      const spent = process.cpuUsage(before);
+      if (round >= 5) taken.push((spent.user + spent.system) / job.batch);
+    }
+    taken.sort((a, b) => a - b);
+    out[`${name} ${kind}`] = taken[Math.floor(taken.length / 2)];
+  }
+}
+console.log(JSON.stringify(out));
+"""
+
+
+def policy(number: int) -> str:
+    """Return one policy; most of them are about somebody else."""
+    action = ACTIONS[number % len(ACTIONS)]
+    head = f'@id("p{number}")\n@owner("bench")\n@remedy("Ask.")\n'
+    if number % 3 == 0:
+        team = "core" if number < len(ACTIONS) * 3 else f"team{number}"
+        return (
+            f'{head}permit (principal in Team::"{team}", action == Action::"{action}", resource)\n'
+            f'when {{ resource.level <= principal.level && context.purpose == "evaluation" }};\n'
+        )
+    return (
+        f'{head}forbid (principal, action == Action::"{action}", resource)\n'
+        f'when {{ resource.tags.contains("tag{number}") && resource.region != principal.region }}\n'
+        "unless { context.mtls && resource.owner == principal };\n"
+    )
+
+
+def world(number: int = 0) -> tuple[Entity, ...]:
+    """Return a user, their teams, and a document."""
+    user, doc, core, staff = (
+        EntityUid("User", f"user{number}"),
+        EntityUid("Doc", "plan"),
+        EntityUid("Team", "core"),
+        EntityUid("Team", "staff"),
+    )
+    return (
+        Entity(user, {"level": 3, "region": "EU"}, (core,)),
+        Entity(doc, {"owner": user.reference(), "level": 2, "region": "US", "tags": ["weights", "tag1"]}),
+        Entity(core, {}, (staff,)),
+        Entity(staff),
+    )
+
+
+def asking(action: str, *, mtls: bool) -> Request:
+    """Return what is asked."""
+    return Request(
+        EntityUid("User", "user0"), action, EntityUid("Doc", "plan"), {"mtls": mtls, "purpose": "evaluation"}
+    )
+
+
+PERMITTED, DENIED = asking("act1", mtls=True), asking("act1", mtls=False)
+"""The same question twice: act1 is permitted by p21, and forbidden by p1 without mutual TLS."""
+
+
+def write(folder: Path, size: int) -> Path:
+    """Write a bundle of that many policies."""
+    folder.mkdir()
+    (folder / "bench.cedarschema").write_text(SCHEMA)
+    for start in range(0, size, PER_FILE):
+        text = "".join(policy(number) for number in range(start, min(start + PER_FILE, size)))
+        (folder / f"p{start:05}.cedar").write_text(text)
+    return folder
+
+
+def median(call: Callable[[], object], rounds: int) -> float:
+    """Return the median CPU time of a call, in microseconds."""
+    taken = []
+    for _ in range(rounds + 5):
+        before = time.process_time_ns()
+        for _ in range(BATCH):
+            call()
+        taken.append((time.process_time_ns() - before) / BATCH / 1000)
+    return statistics.median(taken[5:])
+
+
+@dataclass(frozen=True)
+class Case:
+    """A bundle of one size with what is asked of it."""
+
+    folder: Path
+    size: int
+    bundle: PolicyBundle
+
+    @property
+    def text(self) -> str:
+        return "".join(path.read_text() for path in sorted(self.folder.glob("*.cedar")))
+
+    @property
+    def slice(self) -> str:
+        return "".join(policy(number) for number in range(self.size) if ACTIONS[number % len(ACTIONS)] == "act1")
+
+
+def engine(case: Case, rounds: int) -> dict[str, float]:
+    """Measure the engine."""
+    asked, entities = PolicyEngine(case.bundle), world()
+    answers = {"Allow": PERMITTED, "Deny": DENIED}
+    for raw, request in answers.items():
+        decision = asked.decide(request, entities, NOW)
+        if decision.raw != raw or decision.failsafe:
+            raise SystemExit(f"the engine answered {decision}")
+    return {
+        raw: median(lambda request=request: asked.decide(request, entities, NOW), rounds)  # type: ignore[misc]
+        for raw, request in answers.items()
+    }
+
+
+def cedarpy(case: Case, rounds: int) -> dict[str, float]:
+    """Measure cedarpy with everything parsed beforehand, entities too."""
+    schema = Schema.from_str(SCHEMA)
+    rules = PolicySet.from_str(case.text)
+    store = Entities.from_json_str(json.dumps([each.to_json() for each in world()]), schema)
+    taken = {}
+    for kind, request in (("Allow", PERMITTED), ("Deny", DENIED)):
+        asked = spoken(request)
+        if is_authorized(asked, rules, store, schema).decision.value != kind:
+            raise SystemExit("cedarpy answered something else")
+        taken[kind] = median(lambda asked=asked: is_authorized(asked, rules, store, schema), rounds)  # type: ignore[misc]
+    return taken
+
+
+def wasm(case: Case, rounds: int, home: Path) -> dict[str, Any]:
+    """Measure cedar-wasm."""
+    job = {
+        "schema": SCHEMA,
+        "policies": case.text,
+        "slice": case.slice,
+        "entities": [each.to_json() for each in world()],
+        "requests": {"allow": spoken(PERMITTED), "deny": spoken(DENIED)},
+        "rounds": rounds,
+        "batch": BATCH,
+    }
+    (home / "job.json").write_text(json.dumps(job))
+    (home / "bench.js").write_text(NODE)
+    ran = subprocess.run(["node", "bench.js", "job.json"], cwd=home, capture_output=True, text=True, check=False)  # noqa: S607
+    if ran.returncode:
+        raise SystemExit(f"cedar-wasm failed: {ran.stderr}")
+    measured: dict[str, Any] = json.loads(ran.stdout)
+    return measured
+
+
+def install(home: Path) -> str | None:
+    """Install cedar-wasm; return why not."""
+    if not (shutil.which("npm") and shutil.which("node")):
+        return "npm and node are not on this machine"
+    command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "@cedar-policy/cedar-wasm"]
+    ran = subprocess.run(command, cwd=home, capture_output=True, text=True, check=False)
+    return f"npm could not install it: {ran.stderr.strip()[:200]}" if ran.returncode else None
+
+
+def spoken(request: Request) -> dict[str, Any]:
+    """Return a request in Cedar's JSON format, with the time."""
+    return request.to_json() | {"context": {**request.context, "now": moment(NOW)}}
+
+
+def together(bundle: PolicyBundle) -> float:
+    """Return how many decisions a second of CPU answers when they are asked for at once, without their records."""
+    worlds = [world(number) for number in range(20)]
+    asked = [
+        (
+            Request(EntityUid("User", f"user{number % 20}"), "act1", EntityUid("Doc", "plan"), PERMITTED.context),
+            worlds[number % 20],
+            NOW,
+        )
+        for number in range(TOGETHER)
+    ]
+    before = time.process_time()
+    verdicts = PolicyEngine(bundle).answer_many(asked)
+    if not all(verdict.permitted for verdict in verdicts):
+        raise SystemExit("not every decision of the batch is a permit")
+    return TOGETHER / (time.process_time() - before)
+
+
+def reload(folder: Path) -> float:
+    """Return the median CPU time of loading a bundle strictly, in milliseconds."""
+    taken = []
+    for _ in range(5):
+        before = time.process_time()
+        PolicyBundle.load(folder)
+        taken.append((time.process_time() - before) * 1000)
+    return statistics.median(taken)
+
+
+def rows(size: int, ours: Mapping[str, float], plain: Mapping[str, float], peer: Mapping[str, Any]) -> dict[str, Any]:
+    """Put the figures of one size together; ratios are a peer's time to ours."""
+    row: dict[str, Any] = {
+        "policies": size,
+        "permit_us": round(ours["Allow"], 1),
+        "deny_explained_us": round(ours["Deny"], 1),
+        "explain_to_decide": round(ours["Deny"] / ours["Allow"], 2),
+        "cedarpy_us": round(plain["Allow"], 1),
+        "cedarpy_ratio": round(plain["Allow"] / ours["Allow"], 2),
+    }
+    if peer:
+        row |= {
+            "wasm_us": round(peer["whole allow"], 1),
+            "wasm_ratio": round(peer["whole allow"] / ours["Allow"], 2),
+            "wasm_sliced_us": round(peer["sliced allow"], 1),
+            "wasm_sliced_ratio": round(peer["sliced allow"] / ours["Allow"], 2),
+        }
+    return row
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1000, 10000])
+    parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--json", action="store_true", dest="as_json")
+    options = parser.parse_args()
+    report: dict[str, Any] = {"sizes": []}
+    with tempfile.TemporaryDirectory(prefix="lading-bench-") as name:
+        home = Path(name)
+        why_not = install(home)
+        for size in options.sizes:
+            folder = write(home / f"policies-{size}", size)
+            case = Case(folder, size, PolicyBundle.load(folder))
+            peer = {} if why_not else wasm(case, options.rounds, home)
+            report["sizes"].append(rows(size, engine(case, options.rounds), cedarpy(case, options.rounds), peer))
+            report |= {"cedar_wasm": why_not or peer["version"]}
+            report[f"together_per_second_{size}"] = round(together(case.bundle))
+        report["reload_100_ms"] = round(reload(write(home / "reload", RELOADED)), 1)
+    print(json.dumps(report, indent=2) if options.as_json else table(report))
+
+
+def table(report: dict[str, Any]) -> str:
+    """Lay the figures out."""
+    lines = [f"cedar-wasm: {report['cedar_wasm']}", "CPU time of one decision, median; ratio = peer / engine", ""]
+    for row in report["sizes"]:
+        lines += [f"{key:24}{value:>12}" for key, value in row.items()]
+        key = f"together_per_second_{row['policies']}"
+        lines += [f"{'together_per_second':24}{report[key]:>12}", ""]
+    return "\n".join([*lines, f"{'reload_100_ms':24}{report['reload_100_ms']:>12}"])
+
+
+if __name__ == "__main__":
+    main()
