@@ -32,6 +32,7 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/handoff.py
+	$(BIN)/python benchmarks/policy.py
 
 lock:
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --generate-hashes \

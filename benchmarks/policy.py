@@ -146,10 +146,12 @@ class Case:
 
     @property
     def text(self) -> str:
+        """All policies."""
         return "".join(path.read_text() for path in sorted(self.folder.glob("*.cedar")))
 
     @property
     def slice(self) -> str:
+        """The policies of the action that is asked about."""
         return "".join(policy(number) for number in range(self.size) if ACTIONS[number % len(ACTIONS)] == "act1")
 
 

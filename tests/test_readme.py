@@ -22,8 +22,8 @@ def commands(page: Path) -> str:
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.name)
 def test_every_command_of_the_page_runs(page: Path, tmp_path: Path) -> None:
-    (tmp_path / "samples").symlink_to(ROOT / "samples")
-    (tmp_path / "policies").symlink_to(ROOT / "policies")
+    for folder in ("samples", "policies", "tests"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
     script = tmp_path / "page.sh"
     script.write_text(f"set -euo pipefail\n{commands(page)}\n", encoding="utf-8")
     environment = dict(os.environ) | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}

@@ -32,13 +32,17 @@ def raw_answer(bundle: PolicyBundle, request: Request, entities: Iterable[Entity
     clock = {"now": moment(now)} if schemaless or request.action in bundle.clocked else {}
     rules = PolicySet.from_pst(policy_set({id_: policy.node for id_, policy in bundle.policies.items()}))
     asked = request.to_json() | {"context": clock | dict(request.context)}
-    return ask(asked, rules, [entity.to_json() for entity in entities], None if schemaless else bundle.schema)
+    schema = None if schemaless else bundle.schema
+    try:
+        store = Entities.from_json_str(json.dumps([entity.to_json() for entity in entities]), schema)
+    except (ValueError, TypeError, RecursionError) as error:
+        return Raw(NO_DECISION, (), (str(error),))
+    return ask(asked, rules, store, schema)
 
 
-def ask(request: Mapping[str, Any], rules: PolicySet, entities: object, schema: Schema | None) -> Raw:
+def ask(request: Mapping[str, Any], rules: PolicySet, store: Entities, schema: Schema | None) -> Raw:
     """Ask Cedar about a request in its JSON format; what Cedar refuses to read is no decision."""
     try:
-        store = Entities.from_json_str(json.dumps(entities), schema)
         result = is_authorized(dict(request), rules, store, schema)
     except (ValueError, TypeError, RecursionError) as error:
         return Raw(NO_DECISION, (), (str(error),))

@@ -1,10 +1,12 @@
-"""Keeping a policy folder in shape, for the command line: lint and format. Needs no workspace."""
+"""Keeping policies in shape, for the command line: lint, format, conformance. Needs no workspace."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from engine.findings import Severity
 from engine.policy.bundle import lint_folder
+from engine.policy.workbench.conformance import as_json, run_checkout
 from engine.policy.workbench.formatting import formatted_folder
 
 
@@ -28,3 +30,18 @@ def compare_format(folder: Path) -> dict[str, Any]:
     """Return which policy files the formatter would write differently, and how."""
     files = [each for each in formatted_folder(folder) if each.changes]
     return {"changed": [each.path.name for each in files], "diff": "".join(each.diff for each in files)}
+
+
+def conform(checkout: Path, progress: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """Run the cases of a checkout of Cedar's own tests or examples through raw decisions."""
+    results = list(run_checkout(checkout, lambda done, total: progress({"done": done, "total": total})))
+    failures = [as_json(failure) for each in results for failure in each.failures]
+    requests = sum(each.requests for each in results)
+    failed = sum(failure.of_request for each in results for failure in each.failures)
+    return {
+        "files": len(results),
+        "requests": requests,
+        "passed": requests - failed,
+        "refused": sum(each.refused for each in results),
+        "failures": failures,
+    }

@@ -1,4 +1,4 @@
-"""`lading policy lint | fmt`: keeping policies in shape."""
+"""`lading policy lint | fmt | conform`: keeping policies, and the engine, in shape."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from engine.cli.command import FAILED, Session, verb
-from engine.cli.policy.folder import finding, folder, policies_option
+from engine.cli.policy.folder import FOLDER, finding, folder, policies_option
+from engine.cli.progress import Bar
 
 
 @click.command(
@@ -62,3 +63,32 @@ def _differing(result: dict[str, Any]) -> str:
     if not result["changed"]:
         return f"{click.style('✔', fg='green')} nothing would change"
     return "\n".join(f"{click.style('✘', fg='red')} {name} would change" for name in result["changed"])
+
+
+@click.command(epilog="\b\nExamples:\n  lading policy conform tests/conformance/cedar")
+@click.argument("checkout", metavar="DIR", type=FOLDER)
+@verb
+def conform(session: Session, checkout: Path) -> int:
+    """Run Cedar's own cases, to see that decisions here are Cedar's. Exits 5 when a case comes out otherwise.
+
+    DIR is a checkout of cedar-policy/cedar-integration-tests or cedar-policy/cedar-examples, or any folder laid out
+    like one. Guards are left out: they deny more than Cedar does.
+    """
+    from engine.workspace.policy_upkeep import conform
+
+    with Bar("cases", enabled=not session.as_json) as bar:
+        result = conform(checkout, bar.update)
+    session.show(result, _conformed)
+    return FAILED if result["failures"] else 0
+
+
+def _conformed(result: dict[str, Any]) -> str:
+    mark = click.style("✘", fg="red") if result["failures"] else click.style("✔", fg="green")
+    bad = click.style("✘", fg="red")
+    told = [
+        f"{bad} {each['file']}: {each['case']}: expected {each['expected']}, found {each['found']}"
+        for each in result["failures"]
+    ]
+    refused = f", {result['refused']} of them refused as they should be" if result["refused"] else ""
+    total = f"{mark} {result['passed']} of {result['requests']} requests in {result['files']} files{refused}"
+    return "\n".join([*told, total])
