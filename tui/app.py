@@ -1,6 +1,7 @@
-"""The terminal UI of one workspace: two modes over one session, looked at four times a second.
+"""The terminal UI of one workspace: modes over one session, looked at four times a second.
 
 2  Transfers   what moves, what waits for somebody, what is over
+3  Decisions   what policy decided and why, beside the policies that made it so
 5  Audit       every row of the log, its proof checked here against the newest checkpoint
 """
 
@@ -15,6 +16,7 @@ from textual.binding import Binding, BindingType
 from engine.events import Clock, system_clock
 from engine.workspace.views import WorkspaceView
 from tui.screens.audit import AuditScreen
+from tui.screens.decisions import DecisionsScreen
 from tui.screens.help import HelpScreen
 from tui.screens.mode import ModeScreen
 from tui.screens.transfers import TransfersScreen
@@ -49,6 +51,7 @@ class LadingApp(App[None]):
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("2", "mode('transfers')", "Transfers"),
+        Binding("3", "mode('decisions')", "Decisions"),
         Binding("5", "mode('audit')", "Audit"),
         Binding("question_mark", "help", "Help"),
         Binding("q", "quit", "Quit"),
@@ -60,6 +63,7 @@ class LadingApp(App[None]):
         self.register_theme(NIGHT)
         self.theme = NIGHT.name
         self.add_mode("transfers", lambda: TransfersScreen(self.session))
+        self.add_mode("decisions", lambda: DecisionsScreen(self.session))
         self.add_mode("audit", lambda: AuditScreen(self.session))
 
     def on_mount(self) -> None:

@@ -17,6 +17,9 @@ NIGHT = Theme(
     panel="#24303b",
     variables={
         "muted": "#8494a4",
+        "string": "#d0b98a",
+        "annotation": "#b5a3d6",
+        "type": "#86c3bb",
         "input-cursor-background": "#7fb3d9",
         "input-cursor-foreground": "#0f1419",
         "input-selection-background": "#7fb3d9 35%",

@@ -100,23 +100,23 @@ class LogView:
 
     def version(self) -> tuple[object, ...]:
         """Return a value that changes whenever somebody wrote to the log (microseconds)."""
-        reader = self._open()
+        reader = self.opened()
         return (self._file, reader and reader.data_version())
 
     def size(self) -> int:
         """Return how many entries the newest checkpoint covers; 0 while there is no log."""
-        reader = self._open()
+        reader = self.opened()
         return reader.size if reader else 0
 
     def rows(self, start: int, count: int) -> list[LogRow]:
         """Return the rows from `start` on; one that the database lacks is there without a leaf, and broken."""
-        reader = self._open()
+        reader = self.opened()
         if reader is None:
             return []
         found = {row.index: row for row in reader.rows(start, count)}
         wanted = range(start, min(start + count, reader.size))
         return [
-            _shown(found[i], _name(reader, i)) if i in found else LogRow(index=i, leaf=b"", name=None, **_ABSENT)
+            log_row(found[i], _name(reader, i)) if i in found else LogRow(index=i, leaf=b"", name=None, **_ABSENT)
             for i in wanted
         ]
 
@@ -128,7 +128,7 @@ class LogView:
             for row in reader.rows(start, count):
                 if row.actor not in names:
                     names[row.actor] = _name(reader, row.index)
-                rows.append(_shown(row, names[row.actor]))
+                rows.append(log_row(row, names[row.actor]))
         return rows
 
     def checkpoint(self) -> CheckpointView | None:
@@ -178,7 +178,7 @@ class LogView:
             self._reader.close()
         self._reader, self._file = None, None
 
-    def _open(self) -> LogReader | None:
+    def opened(self) -> LogReader | None:
         """Return a reader of the file that is there now, which may be another one than before."""
         try:
             status = self._path.stat()
@@ -238,7 +238,8 @@ def _moment(text: str) -> datetime | None:
         return None
 
 
-def _shown(row: Row, name: str | None) -> LogRow:
+def log_row(row: Row, name: str | None) -> LogRow:
+    """Return a row as it is shown, with the name that its payload gives the actor."""
     columns: dict[str, Any] = {column: getattr(row, column) for column in COLUMNS}
     return LogRow(index=row.index, leaf=row.leaf, name=name, **columns)
 

@@ -2,21 +2,24 @@
 
 A view never writes and never waits for a writer. A database or table that is not there yet means "nothing yet";
 one that cannot be read is an error that the screen shows. Values are taken as the type they must have, whatever
-the database holds. The log has a view of its own, in `engine.workspace.log_view`.
+the database holds. Log, decisions and policies have views of their own: `engine.workspace.log_view`, `decision_view`
+and `policy_view`.
 """
 
 import sqlite3
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from engine.workspace.advisory import advisory
+from engine.workspace.decision_view import DecisionsView
+from engine.workspace.followed import FollowedDatabase, count, moment, text
 from engine.workspace.layout import Layout
 from engine.workspace.log_view import LogView
 from engine.workspace.owner import owned_by
+from engine.workspace.policy_view import PoliciesView
 from engine.workspace.settings import load_settings
 
 TRANSFERS_SHOWN: Final = 2000
@@ -70,7 +73,7 @@ class Transfer:
 
 
 class WorkspaceView:
-    """The door for screens: how a workspace stands, its transfers, its log."""
+    """The door for screens: how a workspace stands, its transfers, its log, its policies."""
 
     def __init__(self, home: Path) -> None:
         """Look at the workspace in `home`.
@@ -82,6 +85,8 @@ class WorkspaceView:
         self.organization = load_settings(self.layout.settings).organization.id
         self.transfers = TransfersView(self.layout)
         self.log = LogView(self.layout.audit_database, self.layout.trust)
+        self.decisions = DecisionsView(self.layout.audit_database, self.log)
+        self.policies = PoliciesView(self.layout)
 
     def standing(self) -> Standing:
         """Return how the workspace stands now."""
@@ -95,6 +100,7 @@ class WorkspaceView:
         """Let go of the databases."""
         self.transfers.close()
         self.log.close()
+        self.policies.close()
 
 
 class TransfersView:
@@ -104,8 +110,8 @@ class TransfersView:
     """
 
     def __init__(self, layout: Layout) -> None:
-        self._sent = _Database(layout.transfer_database)
-        self._received = _Database(layout.gateway_database)
+        self._sent = FollowedDatabase(layout.transfer_database)
+        self._received = FollowedDatabase(layout.gateway_database)
 
     def version(self) -> tuple[object, ...]:
         """Return a value that changes whenever a transfer may have changed."""
@@ -132,45 +138,6 @@ class TransfersView:
         self._received.close()
 
 
-class _Database:
-    """A database that is opened read-only once it is there, and anew when the file was replaced."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._connection: sqlite3.Connection | None = None
-        self._file: tuple[int, int] | None = None
-
-    def version(self) -> tuple[object, ...]:
-        connection = self._open()
-        return (self._file, connection and connection.execute("PRAGMA data_version").fetchone()[0])
-
-    def rows(self, query: str, parameter: object, *, tables: Sequence[str]) -> list[sqlite3.Row]:
-        """Return what a query finds; nothing while the file or one of the tables is missing."""
-        connection = self._open()
-        if connection is None:
-            return []
-        known = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-        return connection.execute(query, (parameter,)).fetchall() if known.issuperset(tables) else []
-
-    def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        self._connection, self._file = None, None
-
-    def _open(self) -> sqlite3.Connection | None:
-        try:
-            status = self._path.stat()
-        except FileNotFoundError:
-            self.close()
-            return None
-        if self._file != (status.st_dev, status.st_ino):
-            self.close()
-            self._connection = sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True)
-            self._connection.row_factory = sqlite3.Row
-            self._file = (status.st_dev, status.st_ino)
-        return self._connection
-
-
 _OUTGOING: Final = """
 SELECT id, partner, artifact, name, version, agreement, purpose, actor, state, step, detail,
     chunks_total, chunks_done, bytes_total, bytes_done, started, updated
@@ -195,37 +162,22 @@ _HELD: Final = "SELECT received IS NOT NULL FROM incoming_chunk WHERE transfer =
 
 def _transfer(row: sqlite3.Row, direction: Direction) -> Transfer:
     return Transfer(
-        id=_text(row["id"]),
+        id=text(row["id"]),
         direction=direction,
-        partner=_text(row["partner"]),
-        artifact=_text(row["artifact"]),
-        name=_text(row["name"]),
-        version=_text(row["version"]),
-        agreement=_text(row["agreement"]),
-        purpose=_text(row["purpose"]),
-        actor=_text(row["actor"]),
-        state=_text(row["state"]),
-        step=_text(row["step"]),
-        detail=_text(row["detail"]),
-        chunks_total=_count(row["chunks_total"]),
-        chunks_done=_count(row["chunks_done"]),
-        bytes_total=_count(row["bytes_total"]),
-        bytes_done=_count(row["bytes_done"]),
-        started=_moment(row["started"]),
-        updated=_moment(row["updated"]),
+        partner=text(row["partner"]),
+        artifact=text(row["artifact"]),
+        name=text(row["name"]),
+        version=text(row["version"]),
+        agreement=text(row["agreement"]),
+        purpose=text(row["purpose"]),
+        actor=text(row["actor"]),
+        state=text(row["state"]),
+        step=text(row["step"]),
+        detail=text(row["detail"]),
+        chunks_total=count(row["chunks_total"]),
+        chunks_done=count(row["chunks_done"]),
+        bytes_total=count(row["bytes_total"]),
+        bytes_done=count(row["bytes_done"]),
+        started=moment(row["started"]),
+        updated=moment(row["updated"]),
     )
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _count(value: object) -> int:
-    return max(0, int(value)) if isinstance(value, int | float) else 0
-
-
-def _moment(value: object) -> datetime:
-    try:
-        return datetime.fromtimestamp(value if isinstance(value, int | float) else 0, UTC)
-    except (OverflowError, OSError, ValueError):
-        return datetime.fromtimestamp(0, UTC)

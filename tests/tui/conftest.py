@@ -6,12 +6,14 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
+from tests.tui.sample_policies import add_policies
 from tests.tui.sample_workspace import SampleWorkspace, add_transfers, event, handoff
 
 PICTURES = Path(__file__).parent / "pictures"
@@ -34,19 +36,39 @@ def empty(tmp_path: Path) -> SampleWorkspace:
 def _original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     workspace = SampleWorkspace(tmp_path_factory.mktemp("original") / "acme")
     workspace.pin()
-    with pytest.MonkeyPatch.context() as patch:
-        # Salts from a counter: leaves have the same hashes on every run.
-        count = iter(range(1_000_000))
-        patch.setattr(secrets, "token_bytes", lambda size: hashlib.sha256(b"%d" % next(count)).digest()[:size])
+    with same_salts():
         workspace.record(event(0, "workspace.created"), *(one for n in range(1, 13) for one in handoff(n)))
     add_transfers(workspace)
     return workspace.home
+
+
+@pytest.fixture(scope="session")
+def _governed(tmp_path_factory: pytest.TempPathFactory, _original: Path) -> Path:
+    workspace = SampleWorkspace(shutil.copytree(_original, tmp_path_factory.mktemp("governed") / "acme"))
+    with same_salts():
+        add_policies(workspace)
+    return workspace.home
+
+
+@contextmanager
+def same_salts() -> Iterator[None]:
+    """Take salts from a counter, so that leaves have the same hashes on every run."""
+    count = iter(range(1_000_000))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(secrets, "token_bytes", lambda size: hashlib.sha256(b"%d" % next(count)).digest()[:size])
+        yield
 
 
 @pytest.fixture
 def acme(tmp_path: Path, _original: Path) -> SampleWorkspace:
     """A workspace with a log of 49 rows, its key pinned, and transfers in every kind of state."""
     return SampleWorkspace(shutil.copytree(_original, tmp_path / "acme"))
+
+
+@pytest.fixture
+def governed(tmp_path: Path, _governed: Path) -> SampleWorkspace:
+    """The same workspace with policies, eight recorded decisions, and a proposal that waits for an approval."""
+    return SampleWorkspace(shutil.copytree(_governed, tmp_path / "governed"))
 
 
 def drawn(pilot: Pilot[None]) -> str:

@@ -20,6 +20,13 @@ PICTURES = [
     ("transfers-no-color-80x24", (80, 24), "NO_COLOR", ("j", "enter")),
     ("audit-no-color-80x24", (80, 24), "NO_COLOR", ("5",)),
 ]
+POLICY_PICTURES = [
+    ("decisions-80x24", (80, 24), "", ("3", "j")),
+    ("decisions-160x50", (160, 50), "", ("3", "j")),
+    ("decision-detail-80x24", (80, 24), "", ("3", "j", "enter")),
+    ("decisions-no-color-80x24", (80, 24), "NO_COLOR", ("3",)),
+    ("decisions-no-color-160x50", (160, 50), "NO_COLOR", ("3", *"jjjj")),
+]
 
 
 @pytest.mark.parametrize(("name", "size", "variable", "keys"), PICTURES, ids=[row[0] for row in PICTURES])
@@ -35,10 +42,36 @@ async def test_screen_looks_as_it_did(
     acme.pin_witness()
     acme.cosign()
     acme.tamper("UPDATE event SET partner = 'mallory.example' WHERE idx = 40")
+    await compared(acme, monkeypatch, same_picture, name, size, variable, keys)
+
+
+@pytest.mark.parametrize(("name", "size", "variable", "keys"), POLICY_PICTURES, ids=[row[0] for row in POLICY_PICTURES])
+async def test_policy_screen_looks_as_it_did(
+    governed: SampleWorkspace,
+    monkeypatch: pytest.MonkeyPatch,
+    same_picture: Callable[[Pilot[None], str], Awaitable[None]],
+    name: str,
+    size: tuple[int, int],
+    variable: str,
+    keys: tuple[str, ...],
+) -> None:
+    await compared(governed, monkeypatch, same_picture, name, size, variable, keys)
+
+
+async def compared(
+    workspace: SampleWorkspace,
+    monkeypatch: pytest.MonkeyPatch,
+    same_picture: Callable[[Pilot[None], str], Awaitable[None]],
+    name: str,
+    size: tuple[int, int],
+    variable: str,
+    keys: tuple[str, ...],
+) -> None:
+    """Press keys on a screen of this size, and compare what it looks like then."""
     environ = {variable: "1"} if variable else {}
     for key, value in environ.items():
         monkeypatch.setenv(key, value)
-    app = LadingApp(acme.home, acme.clock, environ)
+    app = LadingApp(workspace.home, workspace.clock, environ)
     async with app.run_test(size=size) as pilot:
         for key in keys:  # one by one: what was in view when a key came must have been checked
             await press(pilot, key)

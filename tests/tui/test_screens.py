@@ -12,6 +12,7 @@ from engine.workspace.log_view import Proof
 from tests.tui.sample_workspace import MIB, SampleWorkspace, event
 from tui.app import LadingApp
 from tui.screens.audit import AuditScreen
+from tui.screens.decisions import DecisionsScreen
 from tui.screens.help import HelpScreen
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.pane import Pane
@@ -55,6 +56,8 @@ async def settle(pilot: Pilot[None]) -> None:
 def busy(pilot: Pilot[None]) -> bool:
     """Say whether workers have something to do or to tell."""
     mode, ledger = pilot.app.screen_stack[0], pilot.app.session.ledger
+    if isinstance(mode, DecisionsScreen):
+        return mode.busy
     return isinstance(mode, AuditScreen) and bool(ledger.unchecked(mode.in_question) or ledger.to_scan)
 
 

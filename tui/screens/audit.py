@@ -12,6 +12,7 @@ from engine.errors import LadingError
 from engine.workspace.log_view import CheckedRow, LogRow
 from tui.screens.mode import ModeScreen
 from tui.state.audit_detail import detail
+from tui.state.excerpt import Page
 from tui.state.ledger import fields
 from tui.state.line import BLANK, Line
 from tui.state.text_filter import TextFilter
@@ -51,17 +52,17 @@ class AuditScreen(ModeScreen):
         """Return the table of log rows."""
         return AuditTable(self.session.ledger, self.session.glyphs)
 
-    def make_detail(self, width: int) -> list[Line]:
+    def make_detail(self, width: int) -> Page:
         """Return the details of the row under the cursor."""
         row = self._current()
         if row is None:
-            return [BLANK]
+            return Page([BLANK])
         try:
             evidence = self.session.view.log.evidence(row)
         except LadingError:
-            return [BLANK]
+            return Page([BLANK])
         proof = self.session.ledger.proof(row)
-        return detail(row, proof, evidence, width=width, glyphs=self.session.glyphs)
+        return Page(detail(row, proof, evidence, width=width, glyphs=self.session.glyphs))
 
     def summary(self) -> Line:
         """Return how many rows there are, and what is known of the visible ones."""

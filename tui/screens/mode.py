@@ -8,6 +8,7 @@ from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import Input
 
+from tui.state.excerpt import Page
 from tui.state.glyphs import ASCII
 from tui.state.line import Line, Piece, Role
 from tui.state.session import Session
@@ -60,7 +61,7 @@ class ModeScreen(Screen[None]):
         """Return the table of this mode."""
         raise NotImplementedError
 
-    def make_detail(self, width: int) -> list[Line]:
+    def make_detail(self, width: int) -> Page:
         """Return the details of what the cursor stands on."""
         raise NotImplementedError
 
@@ -87,12 +88,16 @@ class ModeScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Arrange the widgets."""
         yield self._status
-        with Horizontal():
-            yield self.table
-            yield self.pane
+        yield from self.middle()
         yield self._note_line
         yield self._filter_line
         yield KeyLine()
+
+    def middle(self) -> ComposeResult:
+        """Set the details beside the table."""
+        with Horizontal():
+            yield self.table
+            yield self.pane
 
     def on_mount(self) -> None:
         """Give the keys to the table and show what is there."""
@@ -126,7 +131,8 @@ class ModeScreen(Screen[None]):
         """Make the details again."""
         width = self.pane.room.width
         if self.pane.display and width:
-            self.pane.show(self.make_detail(width))
+            page = self.make_detail(width)
+            self.pane.show(page.lines, page.marked)
 
     def show_note(self) -> None:
         """Say how much is shown, and what was done last."""

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from engine.workspace.views import Transfer
 from tui.screens.mode import ModeScreen
+from tui.state.excerpt import Page
 from tui.state.line import BLANK, Line
 from tui.state.text_filter import TextFilter
 from tui.state.transfer_detail import detail
@@ -22,13 +23,14 @@ class TransfersScreen(ModeScreen):
         """Return the table of transfers."""
         return TransferTable(self.session.board)
 
-    def make_detail(self, width: int) -> list[Line]:
+    def make_detail(self, width: int) -> Page:
         """Return the details of the transfer under the cursor."""
         transfer = self._current()
         if transfer is None:
-            return [BLANK]
+            return Page([BLANK])
         board = self.session.board
-        return detail(transfer, self._held(transfer), board.pace(transfer), board.now, width=width, glyphs=board.glyphs)
+        held, pace = self._held(transfer), board.pace(transfer)
+        return Page(detail(transfer, held, pace, board.now, width=width, glyphs=board.glyphs))
 
     def summary(self) -> Line:
         """Return how many transfers there are."""

@@ -25,6 +25,9 @@ class Glyphs:
         up: a service that runs.
         down: a service that does not.
         ellipsis: text was cut here.
+        branch: one of several things below another.
+        last: the last of them.
+        stem: leads past them.
     """
 
     good: str
@@ -43,6 +46,9 @@ class Glyphs:
     up: str
     down: str
     ellipsis: str
+    branch: str
+    last: str
+    stem: str
 
 
 UNICODE = Glyphs(
@@ -62,6 +68,9 @@ UNICODE = Glyphs(
     up="●",
     down="○",
     ellipsis="…",
+    branch="├",
+    last="└",
+    stem="│",
 )
 
 ASCII = Glyphs(
@@ -81,6 +90,9 @@ ASCII = Glyphs(
     up="*",
     down="o",
     ellipsis="~",
+    branch="|",
+    last="`",
+    stem="|",
 )
 
 

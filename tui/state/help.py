@@ -4,7 +4,7 @@ from tui.state.glyphs import Glyphs
 from tui.state.line import BLANK, Line, Piece, Role
 
 KEYS = (
-    ("2  5", "transfers, audit"),
+    ("2  3  5", "transfers, decisions, audit"),
     ("j k  g G  ^d ^u", "down and up, first and last, half a screen"),
     ("enter  esc", "open the details, leave them"),
     ("/", "filter: text, key=value, ! turns a term round"),

@@ -84,6 +84,10 @@ class Ledger:
     def unchecked(self, positions: Iterable[int]) -> list[LogRow]:
         """Return the rows at these positions that were not checked since the log last changed."""
         rows = [row for position in positions if position < len(self) and (row := self.row(position))]
+        return self.stale(rows)
+
+    def stale(self, rows: Iterable[LogRow]) -> list[LogRow]:
+        """Return those of these rows that were not checked since the log last changed."""
         return [row for row in rows if self._stale(row)]
 
     def add_checked(self, checked: Iterable[CheckedRow], version: object) -> None:

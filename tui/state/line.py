@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 
 class Role(StrEnum):
-    """What a piece of text means; a widget chooses the colour."""
+    """What a piece of text means; a widget chooses the colour. The last four are those of source text."""
 
     PLAIN = "plain"
     STRONG = "strong"
@@ -21,6 +21,10 @@ class Role(StrEnum):
     BAD = "bad"
     ATTENTION = "attention"
     RUNNING = "running"
+    KEYWORD = "keyword"
+    STRING = "string"
+    ANNOTATION = "annotation"
+    TYPE = "type"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from engine.events import Clock
 from engine.workspace.log_view import CheckpointView
 from engine.workspace.views import Transfer, WorkspaceView
 from tui.state.board import Board
+from tui.state.docket import Docket
 from tui.state.glyphs import Glyphs, glyphs_for
 from tui.state.ledger import Ledger
 from tui.state.status import Status
@@ -25,6 +26,7 @@ class Session:
         glyphs: the signs to use.
         board: the transfers.
         ledger: the audit log.
+        docket: the recorded decisions.
         checkpoint: the newest checkpoint, or None while there is no log.
         paused: True while transfers and log stay as they were seen last.
     """
@@ -35,6 +37,7 @@ class Session:
         self.glyphs: Glyphs = glyphs_for(environ)
         self.board = Board(self.glyphs)
         self.ledger = Ledger(view.log)
+        self.docket = Docket(view.decisions)
         self.checkpoint: CheckpointView | None = None
         self.paused = False
         self._problems: dict[str, str] = {}
@@ -87,6 +90,7 @@ class Session:
         try:
             if self.ledger.poll():
                 self.checkpoint = self.view.log.checkpoint()
+                self.docket.follow(self.ledger.size)
         except (OSError, LadingError) as error:
             self._problems["log"] = f"the log cannot be read: {error}"
         else:

@@ -1,11 +1,16 @@
 """The filter of a screen: `key=value` terms and free text, each of them turned round by a leading `!`.
 
-`type=transfer decision=deny` shows what meets both; a value may be the beginning of what stands there.
+`type=transfer decision=deny` shows what meets both; a value may be the beginning of what stands there, and of any
+of several things, as in `because=deny-residency`.
 `sentiment !partner=cygnus` looks for the text in every field, whatever its case, and leaves one partner out.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
+
+SEVERAL: Final = ", "
+"""Stands between several things in one field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class Term:
         if self.key is None:
             found = any(self.value in text for text in fields.values())
         else:
-            found = fields[self.key].startswith(self.value)
+            found = any(each.startswith(self.value) for each in fields[self.key].split(SEVERAL))
         return found is not self.inverse
 
 

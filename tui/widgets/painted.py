@@ -31,6 +31,10 @@ class Painted(ScrollView):
         & > .role--bad { color: $error; text-style: bold; }
         & > .role--attention { color: $warning; }
         & > .role--running { color: $primary; }
+        & > .role--keyword { color: $primary; text-style: bold; }
+        & > .role--string { color: $string; }
+        & > .role--annotation { color: $annotation; }
+        & > .role--type { color: $type; }
         & > .role--heading { background: $surface; color: $muted; }
         & > .role--cursor { background: $panel; }
         &:nocolor > .role--bad { color: $text; text-style: bold; }
@@ -38,8 +42,8 @@ class Painted(ScrollView):
     }
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+        super().__init__(id=id)
         self._styles: Mapping[str, Style] | None = None
 
     def notify_style_update(self) -> None:

@@ -28,14 +28,15 @@ class Pane(Painted, can_focus=True):
     class Resized(Message):
         """The pane has another width now: its lines have to be made again."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+        super().__init__(id=id)
         self._lines: Sequence[Line] = ()
+        self._marked: frozenset[int] = frozenset()
 
-    def show(self, lines: Sequence[Line]) -> None:
-        """Show these lines instead."""
-        if lines != self._lines:
-            self._lines = lines
+    def show(self, lines: Sequence[Line], marked: frozenset[int] = frozenset()) -> None:
+        """Show these lines instead, those at the positions in `marked` on a cursor's ground."""
+        if (lines, marked) != (self._lines, self._marked):
+            self._lines, self._marked = lines, marked
             self.lay_out(len(lines))
             self.refresh()
 
@@ -43,7 +44,8 @@ class Pane(Painted, can_focus=True):
         """Paint one visible line."""
         at = self.scroll_offset.y + y
         line = self._lines[at] if at < len(self._lines) else BLANK
-        return self.paint(line, self.room.width, self.ground("plain"))
+        ground = "cursor" if at in self._marked else "plain"
+        return self.paint(line, self.room.width, self.ground(ground))
 
     def on_resize(self, _: Resize) -> None:
         """Ask for lines of the new width."""
