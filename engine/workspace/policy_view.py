@@ -204,7 +204,7 @@ def _places(files: Mapping[str, str]) -> dict[str, PolicyPlace]:
     """Return where each policy of a bundle stands, by its `@id`."""
     places: dict[str, PolicyPlace] = {}
     for path, body in files.items():
-        for line, statement in split(body) if path.endswith(".cedar") else ():
+        for line, _, statement in split(body) if path.endswith(".cedar") else ():
             named = next((found["id"] for found in _ID.finditer(statement) if found["id"]), None)
             if named is not None:
                 places.setdefault(named, _place(path, body, line, statement))

@@ -14,7 +14,7 @@ from engine.workspace.decision_view import DecisionView
 from engine.workspace.log_view import CheckedRow, LogRow
 from engine.workspace.policy_view import PolicyPlace
 from tui.screens.mode import ModeScreen
-from tui.state.decision_detail import sources, why
+from tui.state.decision_detail import facts, sources, why
 from tui.state.docket import fields
 from tui.state.excerpt import Page
 from tui.state.line import BLANK, Line
@@ -89,10 +89,12 @@ class DecisionsScreen(ModeScreen):
         decision = self._current()
         if decision is None:
             return Page([BLANK])
-        session, places = self.session, self._places(decision)
-        proof = session.ledger.proof(decision.row)
-        tree = Page(why(decision, proof, places, session.clock(), width=width, glyphs=session.glyphs))
-        return tree if self._source.display else tree + Page([BLANK]) + self._policies(decision, places, width)
+        glyphs, places = self.session.glyphs, self._places(decision)
+        tree = Page(why(decision, places, width=width, glyphs=glyphs))
+        if not self._source.display:
+            tree += self._policies(decision, places, width)
+        proof, now = self.session.ledger.proof(decision.row), self.session.clock()
+        return tree + Page(list(facts(decision, proof, now, width=width, glyphs=glyphs)))
 
     def show_detail(self) -> None:
         """Make tree and source again."""

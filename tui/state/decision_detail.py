@@ -18,22 +18,12 @@ LABEL_CELLS: Final = 10
 _OUTCOMES: Final = {True: "is true", False: "is false", None: "cannot be evaluated"}
 
 
-def why(
-    decision: DecisionView,
-    checked: CheckedRow | None,
-    places: Sequence[PolicyPlace | None],
-    now: datetime,
-    *,
-    width: int,
-    glyphs: Glyphs,
-) -> list[Line]:
+def why(decision: DecisionView, places: Sequence[PolicyPlace | None], *, width: int, glyphs: Glyphs) -> list[Line]:
     """Return the why-tree of a decision.
 
     Args:
         decision: what was recorded.
-        checked: what the last check of its row said, None if nobody checked it.
         places: where each of `decision.policies` stands, None where nobody knows.
-        now: the moment it is shown at.
         width: cells in a line.
         glyphs: the signs to use.
     """
@@ -43,7 +33,6 @@ def why(
         *([(Piece(line, Role.ATTENTION),) for line in wrap(decision.lost, width)] if decision.lost else []),
         BLANK,
         *_tree(decision, places, width, glyphs),
-        *_facts(decision, checked, now, width, glyphs),
     ]
 
 
@@ -128,9 +117,18 @@ def _labelled(label: str, text: str, width: int) -> Iterator[Line]:
         yield (Piece(f"{label if number == 0 else '':<{LABEL_CELLS}} ", Role.MUTED), Piece(line))
 
 
-def _facts(
-    decision: DecisionView, checked: CheckedRow | None, now: datetime, width: int, glyphs: Glyphs
+def facts(
+    decision: DecisionView, checked: CheckedRow | None, now: datetime, *, width: int, glyphs: Glyphs
 ) -> Iterator[Line]:
+    """Yield what else is known of a decision.
+
+    Args:
+        decision: what was recorded.
+        checked: what the last check of its row said, None if nobody checked it.
+        now: the moment it is shown at.
+        width: cells in a line.
+        glyphs: the signs to use.
+    """
     proof = proof_mark(checked, glyphs)
     yield (
         Piece(f"{'proof':<{LABEL_CELLS}} ", Role.MUTED),
@@ -138,7 +136,7 @@ def _facts(
         Piece(f"  in row {decision.row.index:,} of the log", Role.MUTED),
     )
     ago = age(decision, now)
-    facts = (
+    known = (
         ("time", f"{decision.row.time[:19].replace('T', ' ')}{f'  {ago} ago' if ago else ''}"),
         ("resource", decision.resource),
         ("partner", decision.row.partner),
@@ -148,7 +146,7 @@ def _facts(
         ("decision", decision.id),
     )
     room = max(0, width - LABEL_CELLS - 1)
-    for label, text in facts:
+    for label, text in known:
         if text:
             shown = fit(text, room, ellipsis=glyphs.ellipsis)
             yield (Piece(f"{label:<{LABEL_CELLS}} ", Role.MUTED), Piece(shown))
