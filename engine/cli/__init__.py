@@ -13,6 +13,7 @@ from engine.cli.agreement import agreement
 from engine.cli.artifact import artifact
 from engine.cli.audit import audit
 from engine.cli.bill import bill
+from engine.cli.breakglass import breakglass
 from engine.cli.command import Session
 from engine.cli.completion import completion
 from engine.cli.demo import demo
@@ -73,6 +74,7 @@ COMMANDS = (
     send,
     transfer,
     approval,
+    breakglass,
     gateway,
     ready,
     audit,

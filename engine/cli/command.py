@@ -79,6 +79,14 @@ def verb(function: Callable[..., int | None]) -> Callable[..., None]:
     return run
 
 
+def advice(session: Session) -> list[str]:
+    """Say where two names are not two people."""
+    from engine.workspace.advisory import four_eyes_note
+
+    note = four_eyes_note(session.home)
+    return [f"{click.style('▲', fg='yellow')} {note}"] if note else []
+
+
 def denial(denied: Mapping[str, Any]) -> str:
     """Word a denial: which policies, which conditions with their values, what to do."""
     lines = [f"{click.style('denied', fg='red', bold=True)} by {', '.join(denied['because'])}"]

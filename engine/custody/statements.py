@@ -1,7 +1,8 @@
 """The signed statements of a handoff, as in-toto predicates (docs/formats/statements.md).
 
 The sender makes an *offer*. The receiver answers with an *acceptance* (before any byte), a *delivery receipt* (on
-digests alone) and a *verdict* (after the arrival checks). An *approval* lets a parked transfer go on. Each embeds
+digests alone) and a *verdict* (after the arrival checks). An *approval* lets a parked transfer go on, *break-glass*
+one that failed its checks. Each embeds
 the counterparty's newest checkpoint, so that neither log can later pretend not to have known.
 """
 
@@ -176,12 +177,41 @@ class Approval(Predicate):
     expires: AwareDatetime
 
 
+class BreakGlass(Predicate):
+    """A second person lets one transfer past named findings of its checks, for a short time and once.
+
+    Attributes:
+        requester: who asked for it.
+        action: what it is for; only `send`.
+        purpose: of the transfer.
+        plan: SHA-256 of the canonical order: artifact, partner, agreement, purpose, impact, actor.
+        policy: digest of the bundle under which it was given; another one voids it.
+        waives: codes of the findings it is for, sorted.
+        ticket: the incident it belongs to, in the organization's own numbering.
+        reason: the approver's, in their words.
+        not_before: from when it counts.
+        expires: and until when, at most four hours later.
+    """
+
+    requester: Line
+    action: Literal["send"]
+    purpose: Line
+    plan: Digest
+    policy: Digest
+    waives: Annotated[list[Line], Field(min_length=1, max_length=100)]
+    ticket: Line
+    reason: Line
+    not_before: AwareDatetime
+    expires: AwareDatetime
+
+
 PREDICATE_TYPES: dict[type[Predicate], str] = {
     Offer: "urn:lading:offer:v1",
     Acceptance: "urn:lading:acceptance:v1",
     DeliveryReceipt: "urn:lading:delivery-receipt:v1",
     Verdict: "urn:lading:verdict:v1",
     Approval: "urn:lading:approval:v1",
+    BreakGlass: "urn:lading:break-glass:v1",
 }
 
 

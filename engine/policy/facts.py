@@ -117,6 +117,35 @@ class AgreementFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BreakGlassFacts:
+    """A ticket whose signature, signatory, bindings and time were verified, and that no other transfer used.
+
+    Attributes:
+        ticket: the incident it belongs to.
+        requester: who asked for it.
+        approver: who signed it; somebody else.
+        waives: codes of the findings it is for.
+        expires: from when it no longer counts.
+    """
+
+    ticket: str
+    requester: str
+    approver: str
+    waives: Sequence[str]
+    expires: datetime
+
+    def record(self) -> dict[str, JSON]:
+        """Return it as the record `BreakGlass` of the schema."""
+        return {
+            "ticket": self.ticket,
+            "requester": self.requester,
+            "approver": self.approver,
+            "waives": sorted(self.waives),
+            "expires": moment(self.expires),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TransferFacts:
     """How a handoff stands.
 
@@ -131,6 +160,7 @@ class TransferFacts:
         preflight_failed: codes of the errors they found.
         approved: whether a signed approval of this transfer verifies.
         approver: the identity that signed it.
+        break_glass: a verified ticket that lets it past failed checks.
     """
 
     purpose: str
@@ -143,10 +173,12 @@ class TransferFacts:
     preflight_failed: Sequence[str] = ()
     approved: bool = False
     approver: str | None = None
+    break_glass: BreakGlassFacts | None = None
 
     def record(self) -> dict[str, JSON]:
         """Return it as the record `Transfer` of the schema."""
         approver: dict[str, JSON] = {"approver": self.approver} if self.approver is not None else {}
+        ticket: dict[str, JSON] = {"breakGlass": self.break_glass.record()} if self.break_glass else {}
         return {
             "destination": EntityUid("Organization", self.destination_org).reference(),
             "region": self.destination_region,
@@ -157,6 +189,7 @@ class TransferFacts:
             "preflightFailed": sorted(self.preflight_failed),
             "approved": self.approved,
             **approver,
+            **ticket,
         }
 
 

@@ -17,6 +17,7 @@ from engine.policy.judge import Judge
 from engine.signing import OrganizationTrust
 from engine.transfer.outgoing import OutgoingTable
 from engine.transfer.partner import Partner
+from engine.transfer.tickets import TicketTable
 
 OFFER_LIFE: Final = timedelta(hours=24)
 VERDICT_SECONDS: Final = 600.0
@@ -46,6 +47,9 @@ class Parts:
         newest_checkpoint: the newest checkpoint of a partner's log that is remembered; empty before the first.
         prove_consistency: proves that this log's size `new` extends its size `old`.
         add_cosignature: keeps a witness' line for a checkpoint of this log.
+        tickets: the break-glass tickets.
+        free: says whether a nonce is unused, or used for this subject.
+        consume: uses a nonce for a subject; raises UsageError if another one used it.
         stop: when set, the transfer breaks off at the next chunk.
     """
 
@@ -69,6 +73,9 @@ class Parts:
     newest_checkpoint: Callable[[str], str]
     prove_consistency: Callable[[int, int], list[bytes]]
     add_cosignature: Callable[[int, bytes, str], None]
+    tickets: TicketTable
+    free: Callable[[str, str], bool]
+    consume: Callable[[str, str], None]
     progress: Progress
     stop: threading.Event
     rate_limit: float | None

@@ -48,3 +48,26 @@ document = Table(
     Column("name", String, primary_key=True),
     Column("body", LargeBinary, nullable=False),
 )
+
+break_glass = Table(
+    "break_glass",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("transfer", ForeignKey("outgoing.id"), nullable=False),
+    Column("state", String, nullable=False),
+    Column("requester", String, nullable=False),
+    Column("waives", String, nullable=False),
+    Column("ticket", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("hours", Float, nullable=False),
+    Column("requested", Float, nullable=False),
+    Column("approver", String),
+    Column("statement", LargeBinary),
+    Column("expires", Float),
+    Column("used", Float),
+    Column("reviewer", String),
+    Column("finding", String),
+    Column("reviewed", Float),
+    CheckConstraint("state IN ('requested', 'approved', 'used', 'reviewed')", name="known_state"),
+    Index("break_glass_by_transfer", "transfer"),
+)

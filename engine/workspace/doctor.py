@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import sqlite3
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -45,6 +47,7 @@ def examine(home: Path) -> dict[str, Any]:
         ("policies", _policies),
         ("trust", _trust),
         ("agreements", _agreements),
+        ("reviews", _reviews),
         ("log", _log),
         ("owner", _owner),
         ("space", _space),
@@ -129,6 +132,26 @@ def _expiry(what: str, expires: datetime, now: datetime, remedy: str) -> Diagnos
 
 def _agreements(layout: Layout) -> Iterator[Diagnosis]:
     yield Diagnosis("agreements", "ok", f"{len(AgreementFolder(layout.agreements).list())} agreements read")
+
+
+def _reviews(layout: Layout) -> Iterator[Diagnosis]:
+    for ticket in open_reviews(layout):
+        yield Diagnosis(
+            "reviews",
+            "warning",
+            f"break-glass {ticket} was used, and nobody has reviewed it",
+            f"Somebody who neither asked for it nor approved it runs 'lading breakglass review {ticket}'.",
+        )
+
+
+def open_reviews(layout: Layout) -> list[str]:
+    """Return the ids of break-glass tickets whose review is open, the longest open first."""
+    if not layout.transfer_database.exists():
+        return []
+    with closing(sqlite3.connect(f"{layout.transfer_database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        known = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'break_glass'").fetchone()
+        query = "SELECT id FROM break_glass WHERE state = 'used' ORDER BY used"
+        return [str(row[0]) for row in connection.execute(query)] if known else []
 
 
 def _log(layout: Layout) -> Iterator[Diagnosis]:

@@ -11,7 +11,7 @@ from typing import Final
 from engine.agreement import AGREEMENT_TYPE
 from engine.audit.note import Algorithm, NoteSigner
 from engine.custody.bill import BILL_TYPE
-from engine.custody.statements import Acceptance, Approval, DeliveryReceipt, Offer, Verdict
+from engine.custody.statements import Acceptance, Approval, BreakGlass, DeliveryReceipt, Offer, Verdict
 from engine.policy.directory import Directory, load_directory
 from engine.policy.rollout.approval import POLICY_APPROVAL
 from engine.signing import MANIFEST_REFERENCE, MODEL_SIGNATURE, AllowedIdentity
@@ -32,7 +32,7 @@ SIGNS: Final = {
     "administrator": (AGREEMENT_TYPE, BILL_TYPE, POLICY_APPROVAL),
     "approver": (Approval.predicate_type(),),
     "auditor": (BILL_TYPE,),
-    "security": (POLICY_APPROVAL,),
+    "security": (POLICY_APPROVAL, BreakGlass.predicate_type()),
 }
 """The predicate types each role may sign for the organization."""
 

@@ -11,6 +11,8 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
+from sqlalchemy import Engine
+
 from engine.agreement import Agreement, AgreementFolder, Standing
 from engine.audit.checkpoint import open_checkpoint, read_checkpoint
 from engine.audit.log import AuditLog
@@ -35,6 +37,7 @@ from engine.signing.trust_folder import TrustFolder
 from engine.store import FileKeySource, Store
 from engine.transfer.courier import CourierPartner
 from engine.transfer.outgoing import OutgoingTable
+from engine.transfer.tickets import TicketTable
 from engine.wire.authority import GatewayCA, Leaf
 from engine.wire.courier import Courier
 from engine.wire.dial import Partner
@@ -321,6 +324,7 @@ class Office:
             "governance",
             "store",
             "outgoing",
+            "tickets",
             "incoming",
             "witness",
             "remembered",
@@ -357,12 +361,21 @@ class Office:
         return Store(self.layout.store, FileKeySource(self.layout.keys))
 
     @cached_property
-    def outgoing(self) -> OutgoingTable:
-        """Transfers this organization sends."""
+    def _transfer_engine(self) -> Engine:
         engine = open_engine(self.layout.transfer_database)
         self._open.callback(engine.dispose)
         migrate(engine, "transfer")
-        return OutgoingTable(engine, self.clock)
+        return engine
+
+    @cached_property
+    def outgoing(self) -> OutgoingTable:
+        """Transfers this organization sends."""
+        return OutgoingTable(self._transfer_engine, self.clock)
+
+    @cached_property
+    def tickets(self) -> TicketTable:
+        """Break-glass tickets of these transfers."""
+        return TicketTable(self._transfer_engine, self.clock)
 
     @cached_property
     def incoming(self) -> IncomingTable:

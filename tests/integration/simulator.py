@@ -368,7 +368,13 @@ class PartnerSimulator:
     def __init__(self, folder: Path, agreement: Path, clock: Clock | None = None) -> None:
         self.folder = folder
         self.clock = clock or Clock()
-        acme = {"ada": "administrator, operator", "abe": "approver, administrator", "olga": "operator"}
+        acme = {
+            "ada": "administrator, operator",
+            "abe": "approver, administrator",
+            "olga": "operator",
+            "sec": "security, sender",
+            "eve": "security",
+        }
         self.acme = Side(folder / "acme", ACME, "EU", acme, self.clock)
         self.borealis = Side(folder / "borealis", BOREALIS, "US", {"bea": "administrator, operator"}, self.clock)
         self.link = self.acme.links[BOREALIS] = Link(ACME, self.borealis)

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from engine.cli.command import Session, table, verb
+from engine.cli.command import Session, advice, table, verb
 
 REASON = click.option("--reason", required=True, help="Why, in your words; it stands in the log.")
 DIGEST = click.argument("digest")
@@ -124,7 +124,7 @@ def _candidate(session: Session, found: dict[str, Any]) -> str:
     lines += [f"  {click.style('▲', fg='yellow')} changes   {each}" for each in changed]
     verb_ = "activate" if found["approved"] else "approve"
     lines.append(f"  next      lading --as SOMEBODY policy {verb_} {found['digest'][:16]}")
-    return "\n".join([*lines, *_advice(session)])
+    return "\n".join([*lines, *advice(session)])
 
 
 def _activated(session: Session, done: dict[str, Any]) -> str:
@@ -135,7 +135,7 @@ def _activated(session: Session, done: dict[str, Any]) -> str:
         before,
         f"  by        {done['author']}{approved}",
     ]
-    return "\n".join([*lines, *_advice(session)])
+    return "\n".join([*lines, *advice(session)])
 
 
 def _history(session: Session, shown: dict[str, Any]) -> str:
@@ -159,7 +159,7 @@ def _history(session: Session, shown: dict[str, Any]) -> str:
     if waiting:
         parts += ["", table(waiting, ("CANDIDATE", "STATE", "AUTHOR", "CHANGED", "ABOUT"))]
     parts += [f"{click.style('▲', fg='yellow')} bundle {each[:16]} decides in shadow" for each in shown["shadows"]]
-    return "\n".join([*parts, *_advice(session)])
+    return "\n".join([*parts, *advice(session)])
 
 
 def _differences(shown: dict[str, Any]) -> str:
@@ -170,11 +170,3 @@ def _differences(shown: dict[str, Any]) -> str:
         for each in shown["differences"]
     ]
     return "\n".join(lines)
-
-
-def _advice(session: Session) -> list[str]:
-    """Say where two names are not two people."""
-    from engine.workspace.advisory import four_eyes_note
-
-    note = four_eyes_note(session.home)
-    return [f"{click.style('▲', fg='yellow')} {note}"] if note else []

@@ -246,6 +246,12 @@ class PolicyStore:
         with self._engine.connect() as connection:
             return connection.execute(select(slice_.c.body).where(slice_.c.digest == digest)).scalar_one_or_none()
 
+    def free(self, value: str, subject: str) -> bool:
+        """Say whether a nonce is unused, or used for this subject."""
+        with self._engine.connect() as connection:
+            known = connection.execute(select(nonce.c.subject).where(nonce.c.nonce == value)).scalar_one_or_none()
+        return known in (None, subject)
+
     def consume(self, value: str, subject: str) -> None:
         """Use a nonce, once: again for the same subject is the same use.
 

@@ -9,7 +9,7 @@ from engine.custody.statements import Approval, fresh_nonce
 from engine.digest import JSON, sha256
 from engine.errors import UsageError
 from engine.events import timestamp
-from engine.transfer.asking import APPROVAL_LIFE, ask_approve
+from engine.transfer.asking import APPROVAL_LIFE, ask_second
 from engine.transfer.outgoing import Outgoing
 from engine.transfer.pipeline import AWAITING
 from engine.transfer.reports import transfer_event
@@ -36,7 +36,7 @@ def grant(office: Office, call: Call, params: Answer) -> dict[str, JSON]:
     who = office.caller(call.token).identity
     transfer = _waiting(office, params.transfer)
     parts = transfer_parts(office, call)
-    decision = ask_approve(parts, transfer, who)
+    decision = ask_second(parts, transfer, "approve", who)
     if not decision.permitted:
         return describe_denial(decision)
     now = office.clock()
@@ -71,7 +71,7 @@ def refuse(office: Office, call: Call, params: Answer) -> dict[str, JSON]:
     """Refuse a waiting transfer for good; whoever may approve may refuse."""
     who = office.caller(call.token).identity
     transfer = _waiting(office, params.transfer)
-    decision = ask_approve(transfer_parts(office, call), transfer, who)
+    decision = ask_second(transfer_parts(office, call), transfer, "approve", who)
     if not decision.permitted:
         return describe_denial(decision)
     payload: dict[str, JSON] = {"reason": params.reason}
