@@ -29,7 +29,6 @@ from engine.manifest.registry import Registry
 from engine.policy.directory import Directory, load_directory
 from engine.policy.facts import AgreementFacts, ArtifactFacts
 from engine.policy.judge import Judge
-from engine.policy.model import Decision
 from engine.signing import Signatory
 from engine.signing.sandbox import Sandbox
 from engine.signing.signer import Signer
@@ -42,6 +41,7 @@ from engine.wire.authority import GatewayCA, Leaf
 from engine.wire.courier import Courier
 from engine.wire.dial import Partner
 from engine.wire.tls import client_context
+from engine.workspace.denials import describe_denial
 from engine.workspace.keys import read_secret, secret_key, signing_key
 from engine.workspace.layout import Layout
 from engine.workspace.settings import Settings, load_settings
@@ -384,18 +384,3 @@ class Office:
         self._open.callback(engine.dispose)
         migrate(engine, "gateway")
         return IncomingTable(engine, self.clock)
-
-
-def describe_denial(decision: Decision) -> dict[str, JSON]:
-    """Return what a person needs to know about a denial: the policies, the conditions with values, the remedies."""
-    reasons: list[JSON] = [
-        {"policy": each.policy, "condition": each.sentence, "remedy": each.remedy} for each in decision.conditions
-    ]
-    return {
-        "denied": {
-            "decision": decision.id,
-            "because": list(decision.because),
-            "reasons": reasons,
-            "remedies": list(decision.remedies),
-        }
-    }

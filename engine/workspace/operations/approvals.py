@@ -13,7 +13,8 @@ from engine.transfer.asking import APPROVAL_LIFE, ask_second
 from engine.transfer.outgoing import Outgoing
 from engine.transfer.pipeline import AWAITING
 from engine.transfer.reports import transfer_event
-from engine.workspace.office import Office, describe_denial
+from engine.workspace.denials import describe_denial
+from engine.workspace.office import Office
 from engine.workspace.operations import Call, Params
 from engine.workspace.operations.transfers import list_transfers, transfer_parts
 

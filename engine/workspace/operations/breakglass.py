@@ -18,7 +18,8 @@ from engine.transfer.outgoing import Outgoing
 from engine.transfer.pipeline import AWAITING
 from engine.transfer.reports import transfer_event
 from engine.transfer.tickets import APPROVED, REQUESTED, REVIEWED, USED, Ticket
-from engine.workspace.office import Office, describe_denial
+from engine.workspace.denials import describe_denial
+from engine.workspace.office import Office
 from engine.workspace.operations import Call, Params
 from engine.workspace.operations.transfers import transfer_parts
 
