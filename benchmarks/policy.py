@@ -1,6 +1,6 @@
 """The speed of decisions beside cedar-wasm and plain cedarpy, on the same policies in the same run; CPU time, medians.
 
-    python benchmarks/policy.py [--sizes 100 1000 10000] [--rounds N] [--json]
+    python benchmarks/policy.py [--sizes 100 1000 10000] [--general N] [--rounds N] [--json]
 
 cedar-wasm is asked in its best form (policies and schema parsed beforehand), about all policies and about the slice of
 the action alone. It is installed with npm into a temporary folder; without npm or a registry it is left out, and the
@@ -71,12 +71,17 @@ console.log(JSON.stringify(out));
 """
 
 
-def policy(number: int) -> str:
-    """Return one policy; most of them are about somebody else."""
-    action = ACTIONS[number % len(ACTIONS)]
+def policy(number: int, general: int) -> str:
+    """Return one policy.
+
+    Args:
+        number: which.
+        general: how many in ten are forbids about everybody; the others permit one team, mostly somebody else's.
+    """
+    action, ten = ACTIONS[number % len(ACTIONS)], number // len(ACTIONS) % 10
     head = f'@id("p{number}")\n@owner("bench")\n@remedy("Ask.")\n'
-    if number % 3 == 0:
-        team = "core" if number < len(ACTIONS) * 3 else f"team{number}"
+    if ten >= general:
+        team = "core" if number // len(ACTIONS) == general else f"team{number}"
         return (
             f'{head}permit (principal in Team::"{team}", action == Action::"{action}", resource)\n'
             f'when {{ resource.level <= principal.level && context.purpose == "evaluation" }};\n'
@@ -112,15 +117,15 @@ def asking(action: str, *, mtls: bool) -> Request:
 
 
 PERMITTED, DENIED = asking("act1", mtls=True), asking("act1", mtls=False)
-"""The same question twice: act1 is permitted by p21, and forbidden by p1 without mutual TLS."""
+"""The same question twice: act1 is permitted to the team core, and forbidden by p1 without mutual TLS."""
 
 
-def write(folder: Path, size: int) -> Path:
+def write(folder: Path, size: int, general: int) -> Path:
     """Write a bundle of that many policies."""
     folder.mkdir()
     (folder / "bench.cedarschema").write_text(SCHEMA)
     for start in range(0, size, PER_FILE):
-        text = "".join(policy(number) for number in range(start, min(start + PER_FILE, size)))
+        text = "".join(policy(number, general) for number in range(start, min(start + PER_FILE, size)))
         (folder / f"p{start:05}.cedar").write_text(text)
     return folder
 
@@ -142,6 +147,7 @@ class Case:
 
     folder: Path
     size: int
+    general: int
     bundle: PolicyBundle
 
     @property
@@ -152,7 +158,8 @@ class Case:
     @property
     def slice(self) -> str:
         """The policies of the action that is asked about."""
-        return "".join(policy(number) for number in range(self.size) if ACTIONS[number % len(ACTIONS)] == "act1")
+        numbers = range(ACTIONS.index("act1"), self.size, len(ACTIONS))
+        return "".join(policy(number, self.general) for number in numbers)
 
 
 def engine(case: Case, rounds: int) -> dict[str, float]:
@@ -269,6 +276,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1000, 10000])
+    parser.add_argument("--general", type=int, default=2, choices=range(1, 10), help="forbids about everybody, in ten")
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--json", action="store_true", dest="as_json")
     options = parser.parse_args()
@@ -277,13 +285,13 @@ def main() -> None:
         home = Path(name)
         why_not = install(home)
         for size in options.sizes:
-            folder = write(home / f"policies-{size}", size)
-            case = Case(folder, size, PolicyBundle.load(folder))
+            folder = write(home / f"policies-{size}", size, options.general)
+            case = Case(folder, size, options.general, PolicyBundle.load(folder))
             peer = {} if why_not else wasm(case, options.rounds, home)
             report["sizes"].append(rows(size, engine(case, options.rounds), cedarpy(case, options.rounds), peer))
             report |= {"cedar_wasm": why_not or peer["version"]}
             report[f"together_per_second_{size}"] = round(together(case.bundle))
-        report["reload_100_ms"] = round(reload(write(home / "reload", RELOADED)), 1)
+        report["reload_100_ms"] = round(reload(write(home / "reload", RELOADED, options.general)), 1)
     print(json.dumps(report, indent=2) if options.as_json else table(report))
 
 

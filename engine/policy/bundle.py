@@ -30,6 +30,8 @@ from engine.policy.settings import NOTHING_SET, Settings
 from engine.policy.source import PolicySource, Statement, read_folder
 from engine.policy.tree import policy_set
 
+_UNBOUND: Final = (pst.ScopeAny, pst.ScopeIs)
+_CUTS: Final = 1024  # smaller sets kept as Cedar holds them, for each action
 _SHOWN: Final = 20  # problems named in one error
 _PROBES: Final = 256  # sets of conditions kept as Cedar holds them, for each action
 _STORES: Final = 1024  # slices kept as Cedar holds them
@@ -77,6 +79,12 @@ class Policy:
     atoms: tuple[Atom, ...]
 
     @property
+    def scope(self) -> frozenset[EntityUid]:
+        """The entities that principal and resource have to be, or be in, for it to apply."""
+        named = (each.entity for each in (self.node.principal, self.node.resource) if not isinstance(each, _UNBOUND))
+        return frozenset(EntityUid(str(each.type), each.id) for each in named if isinstance(each, pst.EntityUid))
+
+    @property
     def forbids(self) -> bool:
         """True for a forbid, False for a permit."""
         return self.node.effect == "forbid"
@@ -89,12 +97,17 @@ class Slice:
     Attributes:
         policies: by id, in the order of the folder.
         rules: the policies for Cedar.
+        rules_near: returns for Cedar those whose scope names nothing but what is given, or all of them where that
+            leaves out little; the newest sets are kept.
+        scoped: the entities that scopes name.
         probes: returns the single conditions of some of them for Cedar; the newest sets are kept.
         named: entities the policies name, whose attributes they may read.
     """
 
     policies: Mapping[str, Policy]
     rules: PolicySet
+    rules_near: Callable[[frozenset[EntityUid]], PolicySet] = field(compare=False, repr=False)
+    scoped: frozenset[EntityUid]
     probes: Callable[[tuple[str, ...]], PolicySet] = field(compare=False, repr=False)
     named: frozenset[EntityUid]
 
@@ -310,9 +323,19 @@ def _slice(action: str, policies: Iterable[Policy]) -> Slice:
     applying = {policy.id: policy for policy in policies if action in policy.actions}
     nodes = policy_set({id_: policy.node for id_, policy in applying.items()})
     uids = pst.entity_uids(nodes)
+    rules = PolicySet.from_pst(nodes)
+    scopes = {id_: policy.scope for id_, policy in applying.items()}
+
+    def near(entities: frozenset[EntityUid]) -> PolicySet:
+        # INVARIANT: a scope that names something else is false, and no condition behind it is evaluated.
+        kept = {id_: applying[id_].node for id_, scope in scopes.items() if scope <= entities}
+        return PolicySet.from_pst(policy_set(kept)) if 2 * len(kept) <= len(applying) else rules
+
     return Slice(
         policies=MappingProxyType(applying),
-        rules=PolicySet.from_pst(nodes),
+        rules=rules,
+        rules_near=lru_cache(_CUTS)(near),
+        scoped=frozenset().union(*scopes.values()),
         probes=lru_cache(_PROBES)(lambda ids: probe_set(atom for id_ in ids for atom in applying[id_].atoms)),
         named=frozenset(EntityUid(str(uid.type), uid.id) for uid in uids if uid.type.basename != "Action"),
     )

@@ -31,7 +31,8 @@ def closure(request: Request, entities: Iterable[Entity], named: frozenset[Entit
     """
     known = _by_name(entities)
     found: dict[EntityUid, Entity] = {}
-    waiting = [request.principal, request.resource, *references(request.context), *(known.keys() & named)]
+    followed = [uid for uid in known if uid in named]  # a slice may name many more than are known
+    waiting = [request.principal, request.resource, *references(request.context), *followed]
     while waiting:
         uid = waiting.pop()
         if uid in found:
@@ -43,6 +44,23 @@ def closure(request: Request, entities: Iterable[Entity], named: frozenset[Entit
         waiting += entity.parents
         waiting += references(entity.attributes)
     return {uid: found[uid] for uid in sorted(found)}
+
+
+def ancestry(entities: Mapping[EntityUid, Entity], *uids: EntityUid) -> set[EntityUid]:
+    """Return what some entities are in, themselves included.
+
+    Args:
+        entities: a closure, which holds all of it.
+        uids: where to start.
+    """
+    found: set[EntityUid] = set()
+    waiting = list(uids)
+    while waiting:
+        uid = waiting.pop()
+        if uid not in found:
+            found.add(uid)
+            waiting += entities[uid].parents
+    return found
 
 
 def _by_name(entities: Iterable[Entity]) -> dict[EntityUid, Entity]:

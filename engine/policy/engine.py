@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, TypeAlias
 
+from cedarpy import PolicySet
+
 from engine.policy.bundle import PolicyBundle
 from engine.policy.explain import Explained, Explanation
 from engine.policy.guard import REMEDIES, Objection, Raw, objection_to
@@ -39,7 +41,7 @@ class PolicyEngine:
         """
         try:
             question = prepare(self.bundle, request, entities, now)
-            return self._answer(question, question.ask(question.slice.rules), now)
+            return self._answer(question, question.ask(question.rules), now)
         except Objection as objection:
             code, detail = objection.code, str(objection)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong, the answer is no
@@ -67,14 +69,14 @@ class PolicyEngine:
     def answer_many(self, asked: Iterable[Asked]) -> list[Verdict]:
         """Answer many requests, each as `decide` would, without a record and without saying more than why.
 
-        Requests about one action in one world are put to Cedar together.
+        Requests that the same policies can apply to, in one world, are put to Cedar together.
         """
         verdicts: dict[int, Verdict] = {}
-        groups: dict[tuple[str, bytes], list[tuple[int, Question]]] = {}
+        groups: dict[tuple[bytes, PolicySet], list[tuple[int, Question]]] = {}
         for number, (request, entities, now) in enumerate(asked):
             try:
                 question = prepare(self.bundle, request, entities, now)
-                groups.setdefault((request.action, question.document), []).append((number, question))
+                groups.setdefault((question.document, question.rules), []).append((number, question))
             except Objection as objection:
                 verdicts[number] = _failsafe(objection.code)
             except Exception:  # noqa: BLE001 - as in decide

@@ -8,7 +8,7 @@ from cedarpy import Entities, PolicySet, Schema, is_authorized_batch
 
 from engine.digest import JSON, canonical, sha256
 from engine.policy.bundle import PolicyBundle, Slice
-from engine.policy.closure import closure
+from engine.policy.closure import ancestry, closure
 from engine.policy.explain import Explanation
 from engine.policy.guard import Objection, Raw
 from engine.policy.model import Entity, EntityUid, Request, moment
@@ -29,6 +29,7 @@ class Question:
         slice: the policies that can apply to its action.
         schema: the schema that all of it fits.
         store: the entities as Cedar holds them, checked against the schema.
+        rules: the policies of the slice whose scope the request can meet, as Cedar holds them.
     """
 
     request: Request
@@ -39,14 +40,15 @@ class Question:
     slice: Slice
     schema: Schema
     store: Entities
+    rules: PolicySet
 
     def ask(self, policies: PolicySet) -> Raw:
         """Ask Cedar about these policies."""
         return _ask([self], policies)[0]
 
     def ask_all(self, questions: Sequence["Question"]) -> list[Raw]:
-        """Ask Cedar about the policies of this question's slice, for questions about its action in its world."""
-        return _ask(questions, self.slice.rules)
+        """Ask Cedar about this question's rules, for questions that have the same in the same world."""
+        return _ask(questions, self.rules)
 
     def explanation(self, ids: Iterable[str]) -> Explanation:
         """Ask Cedar which single conditions of some of the slice's policies hold."""
@@ -104,4 +106,5 @@ def prepare(bundle: PolicyBundle, request: Request, entities: Iterable[Entity], 
         slice=policies,
         schema=bundle.schema,
         store=store,
+        rules=policies.rules_near(policies.scoped & ancestry(reached, request.principal, request.resource)),
     )

@@ -73,6 +73,19 @@ def conditions(draw: st.DrawFn, depth: int = 2) -> str:
     )
 
 
+PRINCIPALS = [
+    "principal",
+    "principal",
+    'principal == User::"ada"',
+    'principal == User::"zoe"',
+    'principal in Team::"staff"',
+    'principal in Team::"far"',
+    'principal in Team::"unheard"',
+    'principal is User in Team::"core"',
+]
+RESOURCES = ["resource", "resource", "resource is Doc", 'resource == Doc::"plan"', 'resource == Doc::"other"']
+
+
 @st.composite
 def policies(draw: st.DrawFn) -> str:
     """A permit for everything, sometimes, and up to five more policies."""
@@ -81,8 +94,9 @@ def policies(draw: st.DrawFn) -> str:
         effect = draw(st.sampled_from(["permit", "forbid"]))
         action = draw(st.sampled_from(["action", 'action == Action::"write"', 'action in Action::"edit"']))
         clause = draw(st.sampled_from(["when", "unless"]))
+        principal, resource = draw(st.sampled_from(PRINCIPALS)), draw(st.sampled_from(RESOURCES))
         rules.append(
-            rule(f"p{number}", f"{effect} (principal, {action}, resource) {clause} {{ {draw(conditions())} }}")
+            rule(f"p{number}", f"{effect} ({principal}, {action}, {resource}) {clause} {{ {draw(conditions())} }}")
         )
     return "".join(rules)
 
@@ -142,6 +156,7 @@ def test_slicing_changes_neither_the_answer_nor_its_reasons(
     assert answers.decision.raw == answers.raw.decision.value
     if answers.decision.failsafe is None:
         assert set(answers.decision.reasons) == answers.raw_reasons
+        assert len(answers.decision.errors) == len(answers.raw.diagnostics.errors)
 
 
 @MANY

@@ -6,6 +6,7 @@ import pytest
 
 from engine.errors import PolicyError
 from engine.policy.bundle import PolicyBundle
+from engine.policy.model import EntityUid
 from engine.policy.source import MAX_FILE_BYTES
 from tests.unit.policy.conftest import Folder
 from tests.unit.policy.worlds import PERMIT_ALL, SCHEMA, rule
@@ -169,3 +170,17 @@ def test_a_file_that_cannot_be_read_is_refused(folder: Folder) -> None:
     place = folder(PERMIT_ALL)
     (place / "folder.cedar").mkdir()
     assert "folder.cedar cannot be read" in refusal(place)
+
+
+def test_policies_about_others_are_not_asked(folder: Folder) -> None:
+    teams = "".join(
+        rule(f"team-{number}", f'permit (principal in Team::"t{number}", action, resource == Doc::"plan")')
+        for number in range(10)
+    )
+    here = PolicyBundle.load(folder(teams + FORBID_EDIT)).slices["write"]
+    plan, one = EntityUid("Doc", "plan"), EntityUid("Team", "t1")
+    assert here.scoped == {plan, *(EntityUid("Team", f"t{number}") for number in range(10))}
+    assert len(here.rules_near(frozenset({plan, one}))) == 2
+    assert len(here.rules_near(frozenset({one}))) == 1
+    assert here.rules_near(frozenset({plan, one})) is here.rules_near(frozenset({one, plan}))
+    assert here.rules_near(here.scoped) is here.rules

@@ -310,7 +310,9 @@ def really_noticed(bundle: PolicyBundle, mutant: Mutant, outcomes: tuple[Outcome
     for action, within in bundle.slices.items():
         here = {id_: policy for id_, policy in faulty.items() if action in policy.actions}
         rules = PolicySet.from_pst(policy_set({id_: policy.node for id_, policy in here.items()}))
-        slices[action] = replace(within, policies=here, rules=rules, probes=lambda _: probe_set([]))
+        slices[action] = replace(
+            within, policies=here, rules=rules, rules_near=lambda _, all_=rules: all_, probes=lambda _: probe_set([])
+        )
     engine = PolicyEngine(replace(bundle, policies=faulty, slices=slices))
     for outcome in outcomes:
         asked = outcome.situation
