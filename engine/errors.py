@@ -38,6 +38,10 @@ class LadingError(Exception):
         super().__init__(message)
         self.remedy = remedy
 
+    def details(self) -> dict[str, object]:
+        """Return what programs are told: members of RFC 9457 problem details, and what the error knows beyond."""
+        return {"type": f"urn:lading:error:{type(self).__name__}", "title": str(self), "detail": self.remedy}
+
 
 class UsageError(LadingError):
     """The command cannot mean this."""

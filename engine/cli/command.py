@@ -111,8 +111,7 @@ def reasons(given: Sequence[Mapping[str, Any]]) -> list[str]:
 def fail(error: LadingError, *, as_json: bool) -> NoReturn:
     """Say what is wrong and what to do, on standard error (or as problem details on standard output), and exit."""
     if as_json:
-        problem = {"type": f"urn:lading:error:{type(error).__name__}", "title": str(error), "detail": error.remedy}
-        click.echo(json.dumps(problem | {"exit_code": error.exit_code}, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(error.details() | {"exit_code": error.exit_code}, indent=2, ensure_ascii=False))
     else:
         click.echo(f"{click.style('error', fg='red', bold=True)}: {error}", err=True)
         click.echo(f"{click.style('remedy', bold=True)}: {error.remedy}", err=True)

@@ -23,7 +23,7 @@ from engine.policy.actions import Members, named, read_actions, write_out
 from engine.policy.atoms import Atom, atoms_of, probe_set
 from engine.policy.checks import BLOCKING, UNKNOWN_GROUP, Checked, check
 from engine.policy.lint import UNREACHABLE
-from engine.policy.marking import label, mark, meant, pointed
+from engine.policy.marking import label, mark, meant, of_schema_error, pointed
 from engine.policy.model import EntityUid
 from engine.policy.overlap import overlaps, unused
 from engine.policy.settings import NOTHING_SET, Settings
@@ -51,13 +51,17 @@ class BrokenPolicies(PolicyError):  # noqa: N818 - reads as the state it names
         super().__init__(message, remedy=_MEND)
         self.findings = findings
 
+    def details(self) -> dict[str, object]:
+        """Return what programs are told, with every finding."""
+        return super().details() | {"findings": [finding.to_json() for finding in self.findings]}
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """One policy, as the rest of the engine knows it.
 
     Attributes:
-        id: its `@id`; `file:line` if it has none.
+        id: its `@id`; where it stands if it has none: `file:line`, and the column unless that is the first.
         place: `file:line`.
         owner: who answers for it.
         remedy: what a person can do when it denies, or when it does not permit.
@@ -283,10 +287,11 @@ def _schema(source: PolicySource) -> tuple[Schema, Members]:
         schema = Schema.from_str(source.schema)
         return schema, read_actions(schema)
     except ValueError as error:
-        raise PolicyError(
-            f"{source.schema_file} is not a Cedar schema: {meant(str(error), source.schema)}",
-            remedy="Mend the schema file.",
-        ) from None
+        text = Statement(source.schema_file, 1, source.schema)
+        message = f"this is not a Cedar schema: {meant(str(error), source.schema)}"
+        found = mark(text, of_schema_error(text, str(error)), "schema-unreadable", message, "Mend the schema.")
+        _refuse([(text, found)])
+        raise
 
 
 def _knows_time(action: str, schema: Schema) -> bool:

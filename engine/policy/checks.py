@@ -35,7 +35,7 @@ class Checked:
 
     Attributes:
         statement: where it stands.
-        id: its `@id`; its place if it has none.
+        id: its `@id`; where it stands if it has none (`Statement.name`).
         node: its tree under that id; None if it is not one policy.
         findings: what is to be said about it.
     """
@@ -57,8 +57,8 @@ def check(statement: Statement, schema: Schema | None, members: Members, known: 
     """
     parsed = _parsed(statement)
     if isinstance(parsed, Finding):
-        return Checked(statement, statement.place, None, (parsed,))
-    id_ = parsed.annotations.get("id", "").strip() or statement.place
+        return Checked(statement, statement.name, None, (parsed,))
+    id_ = parsed.annotations.get("id", "").strip() or statement.name
     node = replace(parsed, id=id_)
     findings = list(_annotations(statement, node))
     if schema is not None:

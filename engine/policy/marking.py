@@ -1,11 +1,11 @@
 """Findings about policies: each with its file, line and column, and the line itself with a caret under it."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Final
 
-from cedarpy import policies_to_pst, pst
+from cedarpy import Schema, policies_to_pst, pst
 
 from engine.findings import Finding, Severity
 from engine.policy.source import Statement
@@ -13,7 +13,8 @@ from engine.policy.tree import walk
 from engine.policy.wording import condition_text
 
 _UNFINISHED: Final = "unexpected end of input"
-_QUOTED: Final = re.compile(r"`([^`]+)`|'([^']+)'|effect: (\w+)")
+_OF_SCHEMA: Final = "error parsing schema: "
+_QUOTED: Final = re.compile(r"`([^`]+)`|'([^']+)'|(?:effect|type): (\w+)")
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 _NEAR: Final = 0.7  # how alike two names have to be for one to be meant by the other
 
@@ -51,12 +52,21 @@ def of_error(statement: Statement, message: str) -> int:
     The parser names no place. But it reads from left to right: the first token at which it says anything but
     that more is expected is the one it stumbles over. What it notices only at the end is looked up by its name.
     """
+    return _stumble(statement, message, _complaint)
+
+
+def of_schema_error(statement: Statement, message: str) -> int:
+    """Return the offset at which a schema stops being one; as `of_error`, for a schema as a whole."""
+    return _stumble(statement, message.removeprefix(_OF_SCHEMA), _schema_complaint)
+
+
+def _stumble(statement: Statement, message: str, complaint: Callable[[str], str]) -> int:
     tokens = list(statement.tokens())
     low, high = 0, len(tokens)
     while low < high:
         middle = (low + high) // 2
         start, text = tokens[middle]
-        if _complaint(statement.text[: start + len(text)]) in {_UNFINISHED, ""}:
+        if complaint(statement.text[: start + len(text)]) in {_UNFINISHED, ""}:
             low = middle + 1
         else:
             high = middle
@@ -115,4 +125,13 @@ def _complaint(text: str) -> str:
         policies_to_pst(text)
     except ValueError as error:
         return str(error)
+    return ""
+
+
+def _schema_complaint(text: str) -> str:
+    try:
+        Schema.from_str(text)
+    except ValueError as error:
+        said = str(error)
+        return said.removeprefix(_OF_SCHEMA) if said.startswith(_OF_SCHEMA) else ""
     return ""

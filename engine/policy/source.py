@@ -46,6 +46,14 @@ class Statement:
         """`file:line`, as editors read it."""
         return f"{self.file}:{self.line}"
 
+    @property
+    def name(self) -> str:
+        """What the policy is called if it has no `@id`: its place, with the column unless that is the first.
+
+        So two policies in one line have two names.
+        """
+        return self.place if self.column == 1 else f"{self.place}:{self.column}"
+
     def at(self, offset: int) -> Place:
         """Return the place of the character at an offset into the text."""
         before = self.text[:offset]
@@ -72,7 +80,6 @@ class PolicySource:
         statements: every policy, by file name and line.
         digest: SHA-256 of the canonical JSON list of `{path, sha256}` of the schema and the policy files, sorted
             by path. Test suites are not part of it.
-        settings: what its `bundle.toml` says. Not part of the digest: it decides nothing.
         settings: what its `bundle.toml` says; not part of the digest, because it decides nothing.
     """
 

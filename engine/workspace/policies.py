@@ -13,7 +13,7 @@ from engine.policy.raw import raw_answer
 from engine.policy.requests import load_entities, load_request
 
 
-def check_policies(folder: Path) -> dict[str, JSON]:
+def check_policies(folder: Path) -> dict[str, Any]:
     """Load and validate a policy folder."""
     bundle = PolicyBundle.load(folder)
     warnings = [finding.to_json() for finding in bundle.warnings]

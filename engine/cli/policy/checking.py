@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from engine.cli.command import Session, verb
-from engine.cli.policy.folder import folder, policies_option
+from engine.cli.policy.folder import folder, policies_option, warn
 
 
 @click.command(epilog="\b\nExamples:\n  lading -C acme policy check\n  lading policy check --policies policies")
@@ -16,7 +16,10 @@ def check(session: Session, policies: Path | None) -> None:
     """Load and validate policies strictly: syntax, types, ids, owners, remedies."""
     from engine.workspace.policies import check_policies
 
-    session.show(check_policies(folder(session, policies)), _checked)
+    result = check_policies(folder(session, policies))
+    session.show(result, _checked)
+    if not session.as_json:
+        warn(result["warnings"])
 
 
 def _checked(result: dict[str, Any]) -> str:

@@ -136,7 +136,7 @@ def test_a_policy_file_counts_whatever_the_case_of_its_name(folder: Folder) -> N
     ("files", "said"),
     [
         ({"second.cedarschema": SCHEMA}, "2 files end in .cedarschema, expected one"),
-        ({"test.cedarschema": "entity User {"}, "test.cedarschema is not a Cedar schema"),
+        ({"test.cedarschema": "entity User {"}, "test.cedarschema:1:13: this is not a Cedar schema"),
         (
             {"test.cedarschema": "namespace Odd { entity A; action a appliesTo { principal: A, resource: A }; }"},
             "namespace",
