@@ -1,4 +1,4 @@
-"""Keeping policies in shape, for the command line: lint, format, conformance. Needs no workspace."""
+"""Keeping policies in shape, for the command line: lint, format, conformance, speed. Needs no workspace."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +8,7 @@ from engine.findings import Severity
 from engine.policy.bundle import lint_folder
 from engine.policy.workbench.conformance import as_json, run_checkout
 from engine.policy.workbench.formatting import formatted_folder
+from engine.policy.workbench.timing import measure
 
 
 def lint_policies(folder: Path) -> dict[str, Any]:
@@ -45,3 +46,8 @@ def conform(checkout: Path, progress: Callable[[dict[str, Any]], None]) -> dict[
         "refused": sum(each.refused for each in results),
         "failures": failures,
     }
+
+
+def bench(folder: Path, rounds: int, progress: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """Measure how fast a policy folder decides the cases of its own suites."""
+    return measure(folder, rounds, lambda done, total: progress({"done": done, "total": total})).to_json()

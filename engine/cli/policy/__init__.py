@@ -6,7 +6,7 @@ testing     test
 asking      decide
 explaining  explain, what-if
 comparing   replay, export
-upkeep      lint, fmt, conform
+upkeep      lint, fmt, bench, conform
 changing    propose, approve, activate, withdraw, rollback, history, shadow
 """
 
@@ -18,7 +18,7 @@ from engine.cli.policy.checking import check
 from engine.cli.policy.comparing import export, replay
 from engine.cli.policy.explaining import explain, what_if
 from engine.cli.policy.testing import test
-from engine.cli.policy.upkeep import conform, fmt, lint
+from engine.cli.policy.upkeep import bench, conform, fmt, lint
 
 
 @click.group()
@@ -30,6 +30,7 @@ COMMANDS = (
     check,
     lint,
     fmt,
+    bench,
     conform,
     test,
     decide,

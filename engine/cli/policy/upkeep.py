@@ -1,11 +1,11 @@
-"""`lading policy lint | fmt | conform`: keeping policies, and the engine, in shape."""
+"""`lading policy lint | fmt | bench | conform`: keeping policies, and the engine, in shape."""
 
 from pathlib import Path
 from typing import Any
 
 import click
 
-from engine.cli.command import FAILED, Session, verb
+from engine.cli.command import FAILED, Session, table, verb
 from engine.cli.policy.folder import FOLDER, finding, folder, policies_option
 from engine.cli.progress import Bar
 
@@ -92,3 +92,31 @@ def _conformed(result: dict[str, Any]) -> str:
     refused = f", {result['refused']} of them refused as they should be" if result["refused"] else ""
     total = f"{mark} {result['passed']} of {result['requests']} requests in {result['files']} files{refused}"
     return "\n".join([*told, total])
+
+
+@click.command(
+    epilog="\b\nExamples:\n  lading policy bench --policies policies\n  lading policy bench --policies policies --json"
+)
+@policies_option
+@click.option("--rounds", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Decisions of each case.")
+@verb
+def bench(session: Session, policies: Path | None, rounds: int) -> None:
+    """Measure how fast policies decide the cases of their own suites: CPU time of loading, deciding, explaining."""
+    from engine.workspace.policy_upkeep import bench
+
+    with Bar("rounds", enabled=not session.as_json) as bar:
+        result = bench(folder(session, policies), rounds, bar.update)
+    session.show(result, _measured)
+
+
+def _measured(result: dict[str, Any]) -> str:
+    rows = [
+        (each, f"{result[each]['p50_us']:.0f} µs", f"{result[each]['p99_us']:.0f} µs", str(result[each]["count"]))
+        for each in ("decide", "explain")
+    ]
+    lines = [
+        table(rows, ("CPU TIME", "P50", "P99", "TIMES")),
+        f"asked together, {result['together_per_second']} decisions a second",
+        f"{result['policies']} policies load in {result['load_ms']} ms; {result['cases']} cases",
+    ]
+    return "\n".join(lines)
