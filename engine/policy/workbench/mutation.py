@@ -144,6 +144,12 @@ class Trial:
             if not _expected(case, {**policies, original.id: changed}, {**as_it_is, original.id: as_mutated[id_]}):
                 yield mutant
 
+    def answer(self, question: Question) -> tuple[tuple[str, ...], bool]:
+        """Return what decides a question, and whether it permits, by the policies as they are."""
+        _, rules, _ = self._of(question.request.action)
+        policies = question.slice.policies
+        return answer(policies, _applying(question, rules, policies))
+
     def _of(self, action: str) -> tuple[dict[str, Mutant], PolicySet, PolicySet]:
         if action not in self._sets:
             rules = self._bundle.slices[action].policies
