@@ -5,17 +5,19 @@ checking    check
 testing     test
 asking      decide
 explaining  explain, what-if
-comparing   replay, export
+access      who-can, what-can
+comparing   diff, replay, export
 upkeep      lint, fmt, bench, conform
 changing    propose, approve, activate, withdraw, rollback, history, shadow
 """
 
 import click
 
+from engine.cli.policy.access import what_can, who_can
 from engine.cli.policy.asking import decide
 from engine.cli.policy.changing import activate, approve, history, propose, rollback, shadow, withdraw
 from engine.cli.policy.checking import check
-from engine.cli.policy.comparing import export, replay
+from engine.cli.policy.comparing import diff, export, replay
 from engine.cli.policy.explaining import explain, what_if
 from engine.cli.policy.testing import test
 from engine.cli.policy.upkeep import bench, conform, fmt, lint
@@ -36,6 +38,9 @@ COMMANDS = (
     decide,
     explain,
     what_if,
+    who_can,
+    what_can,
+    diff,
     replay,
     export,
     propose,

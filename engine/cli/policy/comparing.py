@@ -1,4 +1,4 @@
-"""`lading policy replay | export`: recorded decisions against a candidate, and taking them elsewhere."""
+"""`lading policy diff | replay | export`: two bundles side by side, and recorded decisions against a candidate."""
 
 from datetime import datetime
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from engine.cli.command import Session, verb
+from engine.cli.command import FAILED, Session, verb
 from engine.cli.policy.folder import FILE, FOLDER
 from engine.cli.progress import Bar
 
@@ -72,6 +72,51 @@ def export(session: Session, out: Path, since: datetime | None, limit: int | Non
     session.show(
         {"decisions": count, "file": str(out)}, lambda done: f"{done['decisions']} decisions in {done['file']}"
     )
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  lading policy diff policies mine
+  lading policy diff policies mine --markdown
+  lading policy diff policies mine --exit-code
+"""
+)
+@click.argument("before", type=FOLDER)
+@click.argument("after", type=FOLDER)
+@click.option("--markdown", is_flag=True, help="Print Markdown, for a change request.")
+@click.option("--exit-code", is_flag=True, help="Exit 5 when they differ.")
+@verb
+def diff(session: Session, before: Path, after: Path, *, markdown: bool, exit_code: bool) -> int:
+    """Say how two folders of policies differ in meaning, and which suite cases come out differently."""
+    from engine.workspace import comparing
+
+    found = comparing.compare_folders(before, after)
+    if markdown and not session.as_json:
+        click.echo(comparing.markdown(found))
+    else:
+        session.show(found.to_json(), _compared)
+    return FAILED if exit_code and not found.none else 0
+
+
+def _compared(found: dict[str, Any]) -> str:
+    if found["same"]:
+        return f"{click.style('✔', fg='green')} the two mean the same and answer alike"
+    lines = [_changed(each) for each in found["policies"]]
+    lines += ["~ changed   the schema"] if found["schema"] else []
+    for each in found["cases"]:
+        lines += [
+            f"▲ {each['case']} (a case of {each['suite_of']})",
+            f"    before    {each['before']}",
+            f"    after     {each['after']}",
+        ]
+    return "\n".join(lines)
+
+
+def _changed(policy: dict[str, Any]) -> str:
+    sign = {"added": "+", "removed": "-", "changed": "~", "reworded": "·"}[policy["kind"]]
+    place, what = policy["after"] or policy["before"], ", ".join(policy["what"])
+    return f"{sign} {policy['kind']:<9} {policy['id']}  ({place})  {what}".rstrip()
 
 
 def _replayed(report: dict[str, Any]) -> str:

@@ -11,4 +11,7 @@ sameness    policies that say the same in other words
 mutation    how many of the faults some case notices
 places      where a condition stands in its file
 junit       how suites came out, for build servers
+replay      recorded decisions against a candidate
+access      who can do what, with the reason
+difference  how two bundles differ, and which cases turn
 """

@@ -56,6 +56,7 @@ def perform(office: Office, name: str, call: Call) -> Any:
         LadingError: whatever the operation says.
     """
     from engine.workspace.operations import (
+        access,
         agreements,
         approvals,
         artifacts,
@@ -89,6 +90,8 @@ def perform(office: Office, name: str, call: Call) -> Any:
         "breakglass.approve": (breakglass.approve, breakglass.Approve),
         "breakglass.list": (breakglass.list_tickets, Params),
         "breakglass.review": (breakglass.review, breakglass.Review),
+        "policy.who-can": (access.who_can, access.WhoCan),
+        "policy.what-can": (access.what_can, access.WhatCan),
         "policy.propose": (policies.propose, policies.Because),
         "policy.approve": (policies.approve, policies.Approve),
         "policy.activate": (policies.activate, policies.Activate),

@@ -19,7 +19,7 @@ from engine.workspace.decisions import recorded_decision, recorded_decisions
 from engine.workspace.layout import Layout
 from engine.workspace.office import Office
 from engine.workspace.policy_history import history, shadow_differences
-from tests.unit.workspace.conftest import ask, hire
+from tests.unit.workspace.conftest import ask, hire, model
 
 BOUND = 30.0
 
@@ -491,3 +491,20 @@ def test_a_watched_folder_tells_of_a_typo_and_of_its_mending(office: Office) -> 
 
 def _with(found: Candidate, **changes: Any) -> Candidate:
     return replace(found, **changes)
+
+
+def test_who_can_do_what_is_told_without_deciding_anything(office: Office, tmp_path: Path) -> None:
+    ask(office, "artifact.pack", path=str(model(tmp_path / "m")), name="tiny", version="1")
+    before = types(office)
+
+    governs = ask(office, "policy.who-can", action="govern", resource="acme.example")["answers"]
+    copies = ask(office, "policy.what-can", principal="bea")["answers"]
+
+    assert {each["principal"] for each in governs if each["decision"] == "permit"} == {
+        'User::"ada@acme.example"',
+        'User::"bea@acme.example"',
+    }
+    assert ("copy", "permit") in {(each["action"], each["decision"]) for each in copies}
+    assert types(office) == before
+    with pytest.raises(UsageError, match="know no action"):
+        ask(office, "policy.who-can", action="fly", resource="acme.example")

@@ -1,0 +1,101 @@
+"""`lading policy who-can | what-can`: who may do what, with the reason for each."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.cli.command import Session, table, verb
+from engine.cli.policy.folder import FILE, FOLDER
+
+_OPTIONS = (
+    click.option("--policies", type=FOLDER, help="A folder of policies, to ask it instead of a workspace."),
+    click.option("--entities", type=FILE, help="With --policies: the entities, in Cedar's JSON format."),
+    click.option("--context", type=FILE, help="With --policies: the facts of the request, a JSON object."),
+    click.option("--to", metavar="ORG", help="For a handoff: to whom."),
+    click.option("--agreement", help="For a handoff: under which agreement."),
+    click.option("--purpose", help="What for."),
+    click.option("--only", type=click.Choice(["permit", "deny"]), help="Show only these answers."),
+)
+
+
+def _circumstances(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@click.command(
+    "who-can",
+    epilog="""\b
+Examples:
+  lading -C acme --as ada policy who-can copy sentiment:3.1
+  lading -C acme --as ada policy who-can send sentiment:3.1 --to borealis.example \\
+      --agreement a1b2c3d4 --purpose evaluation --only permit
+  lading policy who-can administer 'Organization::"acme.example"' --policies policies \\
+      --entities samples/request/entities.json
+""",
+)
+@click.argument("action")
+@click.argument("resource")
+@_circumstances
+@verb
+def who_can(session: Session, action: str, resource: str, **options: Any) -> None:
+    """Say who can do ACTION to RESOURCE: an artifact, or the organization's id. Nothing is recorded as decided."""
+    if options["policies"] is not None:
+        from engine.workspace.asking_access import who_can_by_files
+
+        policies, entities, context = _files(options)
+        result = who_can_by_files(policies, entities, context, action, resource)
+    else:
+        result = session.act("policy.who-can", {"action": action, "resource": resource, **_given(options)})
+    _show(session, result, options["only"], "principal")
+
+
+@click.command(
+    "what-can",
+    epilog="""\b
+Examples:
+  lading -C acme --as ada policy what-can abe --only permit
+  lading policy what-can 'User::"ada@acme.example"' --policies policies --entities samples/request/entities.json
+""",
+)
+@click.argument("principal")
+@_circumstances
+@verb
+def what_can(session: Session, principal: str, **options: Any) -> None:
+    """Say what PRINCIPAL, a name from the directory, can do to what. Nothing is recorded as decided."""
+    if options["policies"] is not None:
+        from engine.workspace.asking_access import what_can_by_files
+
+        policies, entities, context = _files(options)
+        result = what_can_by_files(policies, entities, context, principal)
+    else:
+        result = session.act("policy.what-can", {"principal": principal, **_given(options)})
+    _show(session, result, options["only"], "action", "resource")
+
+
+def _files(options: dict[str, Any]) -> tuple[Path, Path, Path | None]:
+    from engine.errors import UsageError
+
+    if options["entities"] is None:
+        raise UsageError("--policies needs --entities", remedy="Name a file of entities, in Cedar's JSON format.")
+    return options["policies"], options["entities"], options["context"]
+
+
+def _given(options: dict[str, Any]) -> dict[str, str]:
+    return {name: options[name] for name in ("to", "agreement", "purpose") if options[name] is not None}
+
+
+def _show(session: Session, result: dict[str, Any], only: str | None, *columns: str) -> None:
+    answers = [each for each in result["answers"] if only in (None, each["decision"])]
+    session.show({"answers": answers}, lambda shown: _rows(shown["answers"], columns))
+
+
+def _rows(answers: list[dict[str, Any]], columns: tuple[str, ...]) -> str:
+    if not answers:
+        return "nobody, and nothing"
+    marks = {"permit": "✔ permit", "deny": "✘ deny"}
+    rows = [(marks[each["decision"]], *(each[name] for name in columns), each["why"]) for each in answers]
+    return table(rows, ("ANSWER", *(name.upper() for name in columns), "WHY"))

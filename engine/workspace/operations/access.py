@@ -1,0 +1,103 @@
+"""Who can do what in this organization, by the policies that decide now; nothing is decided or recorded as decided."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from engine.errors import UsageError
+from engine.manifest.artifact import Artifact
+from engine.policy.facts import TransferFacts, build_request
+from engine.policy.model import Entity, EntityUid, Request
+from engine.policy.workbench.access import access
+from engine.transfer.facts import agreement_facts
+from engine.workspace.asking_access import told
+from engine.workspace.office import Office
+from engine.workspace.operations import Call, Params
+from engine.workspace.operations.artifacts import facts
+
+TRANSFER = frozenset({"initiate", "send", "receive", "approve", "breakGlass"})
+"""Actions that are about a handoff, and need one to be described."""
+
+
+class Circumstances(Params):
+    """Under which circumstances: for a handoff, to whom, under which agreement, what for."""
+
+    to: str | None = None
+    agreement: str | None = None
+    purpose: str | None = None
+
+
+class WhoCan(Circumstances):
+    """Which action, on what: an artifact, or this organization's id."""
+
+    action: str
+    resource: str
+
+
+class WhatCan(Circumstances):
+    """Who: a name or identity from the directory."""
+
+    principal: str
+
+
+def who_can(office: Office, call: Call, params: WhoCan) -> dict[str, Any]:
+    """Return for everybody in the directory whether they can do something, and why."""
+    office.caller(call.token)
+    engine = office.governance.active.engine()
+    if params.action not in engine.bundle.slices:
+        known = ", ".join(sorted(engine.bundle.slices))
+        raise UsageError(f"the active policies know no action {params.action!r}", remedy=f"They know {known}.")
+    artifact = None if params.resource == office.organization else office.registry.get(params.resource)
+    principals = [member.uid for member in office.directory.members]
+    return told(access(engine, _asked(office, params, principals, [params.action], [artifact]), office.clock()))
+
+
+def what_can(office: Office, call: Call, params: WhatCan) -> dict[str, Any]:
+    """Return for every action, and every artifact here, whether somebody can do it, and why."""
+    office.caller(call.token)
+    engine = office.governance.active.engine()
+    members = [each for each in office.directory.members if params.principal in {each.name, each.identity}]
+    if not members:
+        raise UsageError(
+            f"nobody in the directory is called {params.principal!r}", remedy="Name them as directory.yaml does."
+        )
+    about = [None, *office.registry.list()]
+    asked = _asked(office, params, [members[0].uid], list(engine.bundle.slices), about)
+    return told(access(engine, asked, office.clock()))
+
+
+def _asked(
+    office: Office,
+    params: Circumstances,
+    principals: Iterable[EntityUid],
+    actions: list[str],
+    resources: list[Artifact | None],
+) -> Iterator[tuple[Request, Iterable[Entity]]]:
+    directory = office.directory
+    known = {artifact.root: facts(office, artifact) for artifact in resources if artifact is not None}
+    for principal in principals:
+        for action in actions:
+            for artifact in resources:
+                if artifact is None:
+                    yield build_request(action, principal, directory)
+                elif action not in TRANSFER:
+                    yield build_request(action, principal, directory, purpose=params.purpose, **known[artifact.root])
+                elif params.to and params.agreement and params.purpose:
+                    yield _handoff(office, params, principal, action, known[artifact.root])
+
+
+def _handoff(
+    office: Office, params: Circumstances, principal: EntityUid, action: str, about: dict[str, Any]
+) -> tuple[Request, Iterable[Entity]]:
+    """Describe a handoff in which everything is in order, so that only who asks can fail."""
+    to = params.to or ""
+    transfer = TransferFacts(
+        purpose=params.purpose or "",
+        destination_org=to,
+        destination_region=office.trust.document(to).region,
+        initiator="",
+        mtls=True,
+        zone="partner",
+        preflight_passed=True,
+    )
+    under = agreement_facts(office.agreement(params.agreement or "")[1])
+    return build_request(action, principal, office.directory, about["artifact"], under, transfer)
