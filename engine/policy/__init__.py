@@ -24,6 +24,7 @@
     judge       asks, records the answer, and only then gives it
     documents   files that people write, read strictly
     requests    requests and entities as JSON files
+    kept        values that take long to make, kept by weight
     tree        walking syntax trees
     recorded    a recorded decision with what it rested on
     what_if     what would allow what was denied

@@ -10,7 +10,6 @@ silently not apply denies everything (`PolicyBundle.objection`).
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Self
@@ -22,6 +21,7 @@ from engine.findings import Finding, Severity
 from engine.policy.actions import Members, named, read_actions, write_out
 from engine.policy.atoms import Atom, atoms_of, probe_set
 from engine.policy.checks import BLOCKING, UNKNOWN_GROUP, Checked, check
+from engine.policy.kept import Kept
 from engine.policy.lint import UNREACHABLE
 from engine.policy.marking import label, mark, meant, of_schema_error, pointed
 from engine.policy.model import EntityUid
@@ -31,10 +31,10 @@ from engine.policy.source import PolicySource, Statement, read_folder
 from engine.policy.tree import policy_set
 
 _UNBOUND: Final = (pst.ScopeAny, pst.ScopeIs)
-_CUTS: Final = 1024  # smaller sets kept as Cedar holds them, for each action
+_CUTS: Final = 10_000  # policies kept in smaller sets, for each action; each takes some 6 KiB
 _SHOWN: Final = 20  # problems named in one error
-_PROBES: Final = 256  # sets of conditions kept as Cedar holds them, for each action
-_STORES: Final = 1024  # slices kept as Cedar holds them
+_PROBES: Final = 10_000  # single conditions kept in sets, for each action
+_STORES: Final = 16 << 20  # bytes of JSON whose entities are kept as Cedar holds them
 _MEND: Final = "Mend each place; policies/*.cedar of a new workspace show how policies are written."
 _NO_OWNER: Final = "nobody"
 _NO_REMEDY: Final = "Ask whoever keeps the policies."
@@ -204,8 +204,7 @@ class PolicyBundle:
             MappingProxyType({action: _slice(action, policies.values()) for action in examined.members}),
             tuple(_lowered(finding) for _, finding in examined.said if finding.severity is not Severity.INFO),
             frozenset(action for action in examined.members if _knows_time(action, examined.schema)),
-            # INVARIANT: with the schema. Without it Cedar checks no attribute and knows no action hierarchy.
-            lru_cache(_STORES)(lambda document: Entities.from_json_str(document.decode(), examined.schema)),
+            _stores(examined.schema),
             objection,
             source.settings,
         )
@@ -324,24 +323,36 @@ def _policy(statement: Statement, node: pst.Template, members: Members) -> Polic
     )
 
 
+def _stores(schema: Schema) -> Callable[[bytes], Entities]:
+    def read(document: bytes) -> Entities:
+        # INVARIANT: with the schema. Without it Cedar checks no attribute and knows no action hierarchy.
+        return Entities.from_json_str(document.decode(), schema)
+
+    return Kept(read, lambda document, _: len(document), _STORES)
+
+
 def _slice(action: str, policies: Iterable[Policy]) -> Slice:
     applying = {policy.id: policy for policy in policies if action in policy.actions}
-    nodes = policy_set({id_: policy.node for id_, policy in applying.items()})
-    uids = pst.entity_uids(nodes)
-    rules = PolicySet.from_pst(nodes)
+    uids = pst.entity_uids(policy_set({id_: policy.node for id_, policy in applying.items()}))
+    # INVARIANT: only questions about this action are put to these rules, so its name in their scope is true.
+    nodes = {id_: replace(policy.node, action=pst.ScopeAny()) for id_, policy in applying.items()}
+    rules = PolicySet.from_pst(policy_set(nodes))
     scopes = {id_: policy.scope for id_, policy in applying.items()}
 
     def near(entities: frozenset[EntityUid]) -> PolicySet:
         # INVARIANT: a scope that names something else is false, and no condition behind it is evaluated.
-        kept = {id_: applying[id_].node for id_, scope in scopes.items() if scope <= entities}
+        kept = {id_: nodes[id_] for id_, scope in scopes.items() if scope <= entities}
         return PolicySet.from_pst(policy_set(kept)) if 2 * len(kept) <= len(applying) else rules
+
+    def probes(ids: tuple[str, ...]) -> PolicySet:
+        return probe_set(atom for id_ in ids for atom in applying[id_].atoms)
 
     return Slice(
         policies=MappingProxyType(applying),
         rules=rules,
-        rules_near=lru_cache(_CUTS)(near),
+        rules_near=Kept(near, lambda _, made: 1 if made is rules else len(made), _CUTS),
         scoped=frozenset().union(*scopes.values()),
-        probes=lru_cache(_PROBES)(lambda ids: probe_set(atom for id_ in ids for atom in applying[id_].atoms)),
+        probes=Kept(probes, lambda _, made: len(made), _PROBES),
         named=frozenset(EntityUid(str(uid.type), uid.id) for uid in uids if uid.type.basename != "Action"),
     )
 

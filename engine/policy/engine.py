@@ -1,6 +1,7 @@
 """Deciding: one question to Cedar between guards, and for a denial one more to learn why."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeAlias
 
@@ -15,6 +16,17 @@ from engine.policy.record import decision, unrecordable
 
 Asked: TypeAlias = tuple[Request, Iterable[Entity], datetime]
 """A request, at least the entities it can reach, and the moment it is asked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stopped:
+    """Why there is no answer of Cedar's to go by: a failsafe and what happened."""
+
+    code: str
+    detail: str
+
+
+_Outcome: TypeAlias = tuple[Question, Raw] | _Stopped
 
 _NO_PERMIT: Final = "No policy permits this action: ask whoever keeps the policies."
 
@@ -42,12 +54,19 @@ class PolicyEngine:
         try:
             question = prepare(self.bundle, request, entities, now)
             return self._answer(question, question.ask(question.rules), now)
-        except Objection as objection:
-            code, detail = objection.code, str(objection)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong, the answer is no
-            code, detail = "engine-error", f"{type(error).__name__}: {error}"
-        remedies = (REMEDIES[code],)
-        return decision(self.bundle, request, now, mode=self.mode, failsafe=code, errors=(detail,), remedies=remedies)
+            return self._stop(request, now, _stopped(error))
+
+    def decide_many(self, asked: Iterable[Asked]) -> list[Decision]:
+        """Answer many requests, each exactly as `decide` would, record and all.
+
+        Requests that the same policies can apply to, in one world, are put to Cedar together.
+        """
+        given = list(asked)
+        return [
+            self._conclude(request, now, outcome)
+            for (request, _, now), outcome in zip(given, self._put(given), strict=True)
+        ]
 
     def explain(self, request: Request, entities: Iterable[Entity], now: datetime) -> Explained:
         """Decide, and say of every policy of the action how each of its conditions came out.
@@ -67,42 +86,50 @@ class PolicyEngine:
         return Explained(decided, tuple(told.account(id_) for id_ in sorted(ranks, key=ranks.__getitem__)))
 
     def answer_many(self, asked: Iterable[Asked]) -> list[Verdict]:
-        """Answer many requests, each as `decide` would, without a record and without saying more than why.
+        """Answer many requests, each as `decide` would, without a record and without saying more than why."""
+        return [self._verdict(outcome) for outcome in self._put(asked)]
 
-        Requests that the same policies can apply to, in one world, are put to Cedar together.
-        """
-        verdicts: dict[int, Verdict] = {}
+    def _put(self, asked: Iterable[Asked]) -> list[_Outcome]:
+        """Put requests to Cedar, as many at once as share their policies and their world."""
+        outcomes: dict[int, _Outcome] = {}
         groups: dict[tuple[bytes, PolicySet], list[tuple[int, Question]]] = {}
         for number, (request, entities, now) in enumerate(asked):
             try:
                 question = prepare(self.bundle, request, entities, now)
                 groups.setdefault((question.document, question.rules), []).append((number, question))
-            except Objection as objection:
-                verdicts[number] = _failsafe(objection.code)
-            except Exception:  # noqa: BLE001 - as in decide
-                verdicts[number] = _failsafe("engine-error")
+            except Exception as error:  # noqa: BLE001 - as in decide
+                outcomes[number] = _stopped(error)
         for group in groups.values():
-            verdicts |= self._verdicts(group)
-        return [verdicts[number] for number in sorted(verdicts)]
+            outcomes |= _ask_together(group)
+        return [outcomes[number] for number in sorted(outcomes)]
 
-    def _verdicts(self, group: list[tuple[int, Question]]) -> dict[int, Verdict]:
-        """Answer questions about one action in one world; where one breaks the rest, each is asked alone."""
-        questions = [question for _, question in group]
-        try:
-            answers = questions[0].ask_all(questions)
-            return {
-                number: self._verdict(question, raw) for (number, question), raw in zip(group, answers, strict=True)
-            }
-        except Exception:  # noqa: BLE001 - as in decide
-            if len(group) == 1:
-                return {group[0][0]: _failsafe("engine-error")}
-            return {number: verdict for each in group for number, verdict in self._verdicts([each]).items()}
-
-    def _verdict(self, question: Question, raw: Raw) -> Verdict:
+    def _verdict(self, outcome: _Outcome) -> Verdict:
+        if isinstance(outcome, _Stopped):
+            return _failsafe(outcome.code)
+        question, raw = outcome
         objection = objection_to(raw, question.slice.policies) or unrecordable(question.request)
         if objection is not None:
             return _failsafe(objection.code)
         return Verdict(permitted=raw.answer == "Allow", because=raw.reasons or ("no-permit",), failsafe=None)
+
+    def _conclude(self, request: Request, now: datetime, outcome: _Outcome) -> Decision:
+        if isinstance(outcome, _Stopped):
+            return self._stop(request, now, outcome)
+        try:
+            return self._answer(*outcome, now)
+        except Exception as error:  # noqa: BLE001 - as in decide
+            return self._stop(request, now, _stopped(error))
+
+    def _stop(self, request: Request, now: datetime, why: _Stopped) -> Decision:
+        return decision(
+            self.bundle,
+            request,
+            now,
+            mode=self.mode,
+            failsafe=why.code,
+            errors=(why.detail,),
+            remedies=(REMEDIES[why.code],),
+        )
 
     def _answer(self, question: Question, raw: Raw, now: datetime) -> Decision:
         objection = objection_to(raw, question.slice.policies)
@@ -175,6 +202,24 @@ class PolicyEngine:
 def _rank(told: Explanation, id_: str, decided: Decision) -> tuple[bool, bool, tuple[int, int], str]:
     """Determining policies come first, then permits by their distance, then the other forbids."""
     return id_ not in decided.reasons, told.policies[id_].forbids, told.distance(id_), id_
+
+
+def _ask_together(group: Sequence[tuple[int, Question]]) -> dict[int, _Outcome]:
+    """Ask questions that share their policies and their world; where one breaks the rest, each is asked alone."""
+    questions = [question for _, question in group]
+    try:
+        answers = questions[0].ask_all(questions)
+        return {number: (question, raw) for (number, question), raw in zip(group, answers, strict=True)}
+    except Exception as error:  # noqa: BLE001 - as in decide
+        if len(group) == 1:
+            return {group[0][0]: _stopped(error)}
+        return {number: outcome for each in group for number, outcome in _ask_together([each]).items()}
+
+
+def _stopped(error: Exception) -> _Stopped:
+    if isinstance(error, Objection):
+        return _Stopped(error.code, str(error))
+    return _Stopped("engine-error", f"{type(error).__name__}: {error}")
 
 
 def _failsafe(code: str) -> Verdict:

@@ -187,6 +187,7 @@ def test_many_at_once_are_answered_as_one_by_one(
     everything = [(request, where, NOON) for request in asked for where in (world, other, world[:1])]
     verdicts = engine.answer_many(everything)
     decisions = [engine.decide(*each) for each in everything]
+    assert engine.decide_many(everything) == decisions
     assert [(each.permitted, each.because, each.failsafe) for each in verdicts] == [
         (each.permitted, each.because, each.failsafe) for each in decisions
     ]

@@ -115,12 +115,14 @@ def replay(
         report.unrepeatable += [(each.id, each.lacks) for each in batch if each.lacks is not None]
         verdicts = candidate.answer_many(map(_asked, repeatable))
         report.decisions += len(repeatable)
-        for before, verdict in zip(repeatable, verdicts, strict=True):
-            kind = _kind(before, verdict)
-            if kind is None:
-                report.unchanged += 1
-            else:
-                report.changes.append(Change(kind, before, candidate.decide(*_asked(before))))
+        changed = [
+            (kind, before)
+            for before, verdict in zip(repeatable, verdicts, strict=True)
+            if (kind := _kind(before, verdict)) is not None
+        ]
+        report.unchanged += len(repeatable) - len(changed)
+        decisions = candidate.decide_many(_asked(before) for _, before in changed)
+        report.changes += [Change(*each, decision) for each, decision in zip(changed, decisions, strict=True)]
         progress(seen)
     return report
 

@@ -219,3 +219,27 @@ def test_a_request_is_written_as_cedar_writes_it() -> None:
 def test_time_is_cut_to_milliseconds(engine: Engine) -> None:
     late = datetime(2026, 6, 1, 23, 59, 59, 999_999, tzinfo=UTC)
     assert record(engine(PERMIT_ALL).decide(asking(), WORLD, late))["time"] == "2026-06-01T23:59:59.999Z"
+
+
+def test_many_requests_are_decided_in_their_order_and_each_by_itself(engine: Engine) -> None:
+    judge = engine(
+        TEAM_ONLY
+        + rule("low", "forbid (principal, action, resource) when { context has limit && context.limit * 4096 < 9 }")
+    )
+    asked = [
+        asking(limit=7),
+        asking(limit=0),
+        asking(limit=2**53 - 1),
+        asking(limit=2**60),
+        asking("publish"),
+        asking("read", limit=1),
+        asking(now=1),
+        asking(),
+    ]
+    everything = [*((each, WORLD, NOON) for each in asked), (asking(), WORLD[:1], NOON), (asking(), iter(WORLD), NOON)]
+    decisions = judge.decide_many(everything[:-1])
+    assert decisions == [judge.decide(*each) for each in everything[:-1]]
+    assert judge.decide_many(everything[-1:]) == decisions[-2:-1]
+    failsafes = {"forbid-errored", "unknown-action", "clock-supplied", "dangling-reference"}
+    assert {each.failsafe for each in decisions} == failsafes | {None}
+    assert judge.decide_many([]) == []
