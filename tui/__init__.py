@@ -5,5 +5,6 @@
     widgets/   one file per widget; Line API, so that a table of a million rows costs what its visible rows cost
     state/     view models: what stands on the screen, as text and roles, without any widget library
 
-INVARIANT: what was not checked never looks good, nothing is told by colour alone, and no screen writes.
+INVARIANT: what was not checked never looks good, nothing is told by colour alone, and no screen writes: what is done
+to policies is asked of the engine.
 """

@@ -2,6 +2,7 @@
 
 2  Transfers   what moves, what waits for somebody, what is over
 3  Decisions   what policy decided and why, beside the policies that made it so
+4  Policies    what decides, what waits to, and what it would change
 5  Audit       every row of the log, its proof checked here against the newest checkpoint
 """
 
@@ -15,17 +16,23 @@ from textual.binding import Binding, BindingType
 
 from engine.events import Clock, system_clock
 from engine.workspace.views import WorkspaceView
+from tui.screens.ask import AskScreen
 from tui.screens.audit import AuditScreen
 from tui.screens.decisions import DecisionsScreen
 from tui.screens.help import HelpScreen
 from tui.screens.mode import ModeScreen
+from tui.screens.policies import PoliciesScreen
 from tui.screens.transfers import TransfersScreen
 from tui.state.session import LOOKS_PER_SECOND, Session
 from tui.theme import NIGHT
 
 
-def run(home: Path) -> int:
+def run(home: Path, who: str | None = None) -> int:
     """Show the workspace in `home` until the user leaves.
+
+    Args:
+        home: the workspace folder.
+        who: the name that things are done under; without one the screens only watch.
 
     Returns:
         The exit code of the command.
@@ -33,7 +40,7 @@ def run(home: Path) -> int:
     Raises:
         WorkspaceError: `home` is not a workspace.
     """
-    app = LadingApp(home, system_clock, os.environ)
+    app = LadingApp(home, system_clock, os.environ, who)
     app.run()
     return app.return_code or 0
 
@@ -45,6 +52,7 @@ class LadingApp(App[None]):
         home: the workspace folder.
         clock: the time that ages and speeds are told by.
         environ: `NO_COLOR` and `LADING_ASCII` choose the signs.
+        who: the name that things are done under.
     """
 
     TITLE = "lading"
@@ -52,18 +60,20 @@ class LadingApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("2", "mode('transfers')", "Transfers"),
         Binding("3", "mode('decisions')", "Decisions"),
+        Binding("4", "mode('policies')", "Policies"),
         Binding("5", "mode('audit')", "Audit"),
         Binding("question_mark", "help", "Help"),
         Binding("q", "quit", "Quit"),
     ]
 
-    def __init__(self, home: Path, clock: Clock, environ: Mapping[str, str]) -> None:
-        self.session = Session(WorkspaceView(home), clock, environ)
+    def __init__(self, home: Path, clock: Clock, environ: Mapping[str, str], who: str | None = None) -> None:
+        self.session = Session(WorkspaceView(home), clock, environ, who)
         super().__init__()
         self.register_theme(NIGHT)
         self.theme = NIGHT.name
         self.add_mode("transfers", lambda: TransfersScreen(self.session))
         self.add_mode("decisions", lambda: DecisionsScreen(self.session))
+        self.add_mode("policies", lambda: PoliciesScreen(self.session))
         self.add_mode("audit", lambda: AuditScreen(self.session))
 
     def on_mount(self) -> None:
@@ -84,9 +94,9 @@ class LadingApp(App[None]):
                 mode.look()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer the other modes only, and nothing of the sort while the help is open."""
+        """Offer the other modes only, and nothing of the sort while the help or a question is open."""
         if action == "mode":
-            return self.current_mode not in parameters and not isinstance(self.screen, HelpScreen)
+            return self.current_mode not in parameters and not isinstance(self.screen, HelpScreen | AskScreen)
         return super().check_action(action, parameters)
 
     def action_mode(self, mode: str) -> None:

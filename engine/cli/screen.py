@@ -8,7 +8,7 @@ from engine.cli.command import Session, verb
 @click.command(epilog="\b\nExamples:\n  lading -C acme tui\n  LADING_ASCII=1 lading -C acme tui")
 @verb
 def tui(session: Session) -> int:
-    """Watch an organization in the terminal (2 transfers, 3 decisions, 5 audit, ? help, q quit)."""
+    """Watch an organization in the terminal (2 transfers, 3 decisions, 4 policies, 5 audit, ? help, q quit)."""
     from importlib.metadata import entry_points
 
     from engine.errors import LadingError
@@ -20,4 +20,4 @@ def tui(session: Session) -> int:
     if not found:
         raise LadingError("this installation has no terminal UI", remedy="Install lading again.")
     run = next(iter(found)).load()
-    return int(run(session.home))
+    return int(run(session.home, session.who))

@@ -38,13 +38,25 @@ class SuitesView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayView:
-    """What replaying recorded decisions on a candidate showed."""
+    """What replaying recorded decisions on a candidate showed; each change is a sentence.
+
+    Attributes:
+        decisions: how many were replayed.
+        unchanged: how many of them came out as before.
+        allowed: those that were denied.
+        denied: those that were permitted.
+        failing: those that a guard would deny.
+        reasons: those that come out the same, for other reasons.
+        unrepeatable: how many could not be replayed.
+    """
 
     decisions: int
     unchanged: int
     allowed: tuple[str, ...]
     denied: tuple[str, ...]
     failing: tuple[str, ...]
+    reasons: tuple[str, ...]
+    unrepeatable: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,13 +103,16 @@ def _objects(value: object) -> list[dict[str, Any]]:
 
 
 def _problem(said: Mapping[str, Any]) -> ProblemView:
-    message = text(said.get("message"))
-    parts = [text(said.get("file")), *(str(count(said.get(key))) for key in ("line", "column") if said.get(key))]
-    place = ":".join(parts) if parts[0] else text(said.get("subject"))
-    placed = _PLACED.fullmatch(message) if not place else None
+    file, code = text(said.get("file")), text(said.get("code"))
+    parts = [file, *(str(count(said.get(key))) for key in ("line", "column") if said.get(key))]
+    place = ":".join(parts) if file else text(said.get("subject"))
+    message = text(said.get("message")).removesuffix(f" ({code})")
+    for known in (place, text(said.get("subject"))):
+        message = message.removeprefix(f"{known}: ") if known else message
+    placed = None if place else _PLACED.fullmatch(message)
     return ProblemView(
         place=placed["place"] if placed else place,
-        code=text(said.get("code")),
+        code=code,
         severity=text(said.get("severity")) or "error",
         message=placed["rest"] if placed else message,
         remedy=text(said.get("remedy")),
@@ -126,6 +141,8 @@ def _replay(value: object) -> ReplayView | None:
         allowed=_sentences(value.get("newly_allowed")),
         denied=_sentences(value.get("newly_denied")),
         failing=_sentences(value.get("newly_failing")),
+        reasons=_sentences(value.get("other_reasons")),
+        unrepeatable=len(_objects(value.get("unrepeatable"))),
     )
 
 
@@ -142,7 +159,11 @@ def _sentences(value: object) -> tuple[str, ...]:
 
 def _sentence(said: Mapping[str, Any]) -> str:
     asked = " ".join(text(said.get(key)) for key in ("principal", "action", "resource") if said.get(key))
+    after = said.get("after")
+    before, now = _because(said), _because(after) if isinstance(after, dict) else ""
+    return (asked or text(said.get("id"))) + (f": {before} -> {now}" if now else f" ({before})" if before else "")
+
+
+def _because(said: Mapping[str, Any]) -> str:
     because = said.get("because")
-    reasons = ", ".join(each for each in because if isinstance(each, str)) if isinstance(because, list) else ""
-    name = text(said.get("name")) or text(said.get("message")) or text(said.get("id")) or text(said.get("decision"))
-    return (asked or name) + (f" ({reasons})" if reasons else "")
+    return ", ".join(each for each in because if isinstance(each, str)) if isinstance(because, list) else ""

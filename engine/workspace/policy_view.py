@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from engine.errors import PolicyError
 from engine.policy.rollout.snapshot import Snapshot
 from engine.policy.source import split
 from engine.workspace.followed import FollowedDatabase, count, moment, text
@@ -47,6 +48,21 @@ class PolicyFile:
     path: str
     body: str
     change: Change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyFolder:
+    """The policy folder as it is now, beside the active bundle.
+
+    Attributes:
+        digest: of the bundle that its files are; empty while there is no folder.
+        files: the schema and policies by name, then what only judges.
+        problem: why it cannot be read, or empty.
+    """
+
+    digest: str = ""
+    files: tuple[PolicyFile, ...] = ()
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,20 +172,29 @@ class PoliciesView:
             candidates=tuple(sorted(waiting, key=lambda each: each.updated, reverse=True)),
         )
 
-    def files(self) -> tuple[PolicyFile, ...]:
-        """Return the files of the folder and of the active bundle, by path: the schema, policies, then the rest.
+    def folder_version(self) -> tuple[object, ...]:
+        """Return a value that changes whenever a file of the policy folder does (a look at each of them)."""
+        try:
+            found = [(path.as_posix(), path.stat()) for path in self._folder.rglob("*")]
+        except OSError as error:
+            return (str(error),)
+        return tuple((path, status.st_ino, status.st_size, status.st_mtime_ns) for path, status in sorted(found))
 
-        Raises:
-            PolicyError: the folder cannot be read.
-        """
-        found = dict(Snapshot.read(self._folder).files) if self._folder.is_dir() else {}
+    def folder(self) -> PolicyFolder:
+        """Return the files of the policy folder, and those that only the active bundle has."""
         active = self.standing().active
         kept = self._files(active.digest) if active else {}
+        try:
+            snapshot = Snapshot.read(self._folder) if self._folder.is_dir() else None
+        except (PolicyError, OSError) as error:
+            return PolicyFolder(problem=str(error))
+        found = dict(snapshot.files) if snapshot else {}
         paths = sorted(found.keys() | kept.keys(), key=lambda path: ("/" in path, path))
-        return tuple(
+        files = (
             PolicyFile(path=path, body=found.get(path, kept.get(path, "")), change=_change(path, found, kept))
             for path in paths
         )
+        return PolicyFolder(digest=snapshot.digest if snapshot else "", files=tuple(files))
 
     def place(self, bundle: str, policy: str) -> PolicyPlace | None:
         """Return where a policy stands in a bundle that decided; None if that bundle is not kept."""

@@ -132,6 +132,11 @@ class TransfersView:
             return ()
         return tuple(bool(row[0]) for row in self._received.rows(_HELD, transfer.id, tables=("incoming_chunk",)))
 
+    def break_glass(self, state: str) -> int:
+        """Return how many break-glass tickets are `requested`, `approved`, `used` or `reviewed`."""
+        found = self._sent.rows(_TICKETS, state, tables=("break_glass",))
+        return count(found[0][0]) if found else 0
+
     def close(self) -> None:
         """Let go of the files."""
         self._sent.close()
@@ -157,6 +162,7 @@ SELECT id, partner, artifact, name, version, agreement, purpose, actor, state, s
     CASE WHEN state IN ('completed', 'quarantined') THEN bytes_total ELSE held_bytes END AS bytes_done
 FROM incoming_transfer LEFT JOIN journal ON transfer = id ORDER BY updated DESC LIMIT ?
 """
+_TICKETS: Final = "SELECT count(*) FROM break_glass WHERE state = ?"
 _HELD: Final = "SELECT received IS NOT NULL FROM incoming_chunk WHERE transfer = ? ORDER BY rowid"
 
 

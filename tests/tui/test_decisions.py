@@ -306,8 +306,8 @@ def test_the_line_that_holds_the_condition_is_marked_or_else_the_first(governed:
     place = view.policies.place(digest_of(FILES), "deny-agreement-window")
 
     assert place.start == place.line - 1
-    assert excerpt(place, ["context.now < context.agreement.expires"], UNICODE).marked == {11}
-    assert excerpt(place, ["something else"], UNICODE).marked == {2}
+    assert excerpt(place, ["context.now < context.agreement.expires"], width=200, glyphs=UNICODE).marked == {11}
+    assert excerpt(place, ["something else"], width=200, glyphs=UNICODE).marked == {2}
     view.close()
 
 

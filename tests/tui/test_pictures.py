@@ -25,6 +25,14 @@ POLICY_PICTURES = [
     ("decisions-160x50", (160, 50), "", ("3", "j")),
     ("decision-detail-80x24", (80, 24), "", ("3", "j", "enter")),
     ("decisions-no-color-80x24", (80, 24), "NO_COLOR", ("3",)),
+    ("policies-80x24", (80, 24), "", ("4",)),
+    ("policies-160x50", (160, 50), "", ("4",)),
+    ("policy-report-80x24", (80, 24), "", ("4", "enter")),
+    ("policy-file-80x24", (80, 24), "", ("4", *"jjj", "enter")),
+    ("policy-file-160x50", (160, 50), "", ("4", *"jjjj")),
+    ("policy-approve-80x24", (80, 24), "", ("4", "a", *"reviewed", "enter")),
+    ("policies-no-color-80x24", (80, 24), "NO_COLOR", ("4", "j", "enter")),
+    ("policies-no-color-160x50", (160, 50), "NO_COLOR", ("4",)),
     ("decisions-no-color-160x50", (160, 50), "NO_COLOR", ("3", *"jjjj")),
 ]
 
@@ -71,7 +79,7 @@ async def compared(
     environ = {variable: "1"} if variable else {}
     for key, value in environ.items():
         monkeypatch.setenv(key, value)
-    app = LadingApp(workspace.home, workspace.clock, environ)
+    app = LadingApp(workspace.home, workspace.clock, environ, "bea")
     async with app.run_test(size=size) as pilot:
         for key in keys:  # one by one: what was in view when a key came must have been checked
             await press(pilot, key)

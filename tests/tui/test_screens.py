@@ -14,6 +14,7 @@ from tui.app import LadingApp
 from tui.screens.audit import AuditScreen
 from tui.screens.decisions import DecisionsScreen
 from tui.screens.help import HelpScreen
+from tui.screens.policies import PoliciesScreen
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.pane import Pane
 from tui.widgets.table import Table
@@ -56,7 +57,7 @@ async def settle(pilot: Pilot[None]) -> None:
 def busy(pilot: Pilot[None]) -> bool:
     """Say whether workers have something to do or to tell."""
     mode, ledger = pilot.app.screen_stack[0], pilot.app.session.ledger
-    if isinstance(mode, DecisionsScreen):
+    if isinstance(mode, DecisionsScreen | PoliciesScreen):
         return mode.busy
     return isinstance(mode, AuditScreen) and bool(ledger.unchecked(mode.in_question) or ledger.to_scan)
 

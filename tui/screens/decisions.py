@@ -37,7 +37,7 @@ class DecisionsScreen(ModeScreen):
         & #source { display: none; }
         &.-wide #reading { height: 62%; border-top: solid $panel; }
         &.-wide #why { width: 1fr; border-left: none; }
-        &.-wide #source { display: block; width: 52%; border-left: solid $panel; }
+        &.-wide #source { display: block; width: 50%; border-left: solid $panel; }
         &.-wide.-ascii #reading { border-top: ascii $panel; }
         &.-wide.-ascii #source { border-left: ascii $panel; }
         &.-narrow #reading { display: none; }

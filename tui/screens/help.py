@@ -19,7 +19,7 @@ class HelpScreen(ModalScreen[None]):
         align: center middle;
         background: $background 60%;
         & > Pane {
-            width: 72;
+            width: 75;
             max-width: 94%;
             height: auto;
             max-height: 94%;
@@ -27,7 +27,7 @@ class HelpScreen(ModalScreen[None]):
             background: $surface;
             border: round $panel;
         }
-        &.-ascii > Pane { border: ascii $panel; }
+        &.-ascii > Pane { border: ascii $panel; scrollbar-size-vertical: 0; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

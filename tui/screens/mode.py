@@ -10,7 +10,7 @@ from textual.widgets import Input
 
 from tui.state.excerpt import Page
 from tui.state.glyphs import ASCII
-from tui.state.line import Line, Piece, Role
+from tui.state.line import Line, Piece, Role, with_note
 from tui.state.session import Session
 from tui.state.text_filter import TextFilter
 from tui.widgets.filter_line import FilterLine
@@ -55,7 +55,7 @@ class ModeScreen(Screen[None]):
         self._note_line = NoteLine()
         self._filter_line = FilterLine()
         self.following = self.STARTS_FOLLOWING
-        self._note: Line = ()
+        self._note: Piece | None = None
 
     def make_table(self) -> Table:
         """Return the table of this mode."""
@@ -137,17 +137,20 @@ class ModeScreen(Screen[None]):
     def show_note(self) -> None:
         """Say how much is shown, and what was done last."""
         following = (Piece("  following", Role.RUNNING),) if self.following else ()
-        self._note_line.show((Piece(" "), *self.summary(), *following, *self._note))
+        line: Line = (Piece(" "), *self.summary(), *following)
+        self._note_line.show(with_note(line, self._note, self.size.width))
 
     def tell(self, text: str, role: Role) -> None:
         """Say what a key did, until the next key says something else."""
-        self._note = (Piece(f"  {text}", role),) if text else ()
+        self._note = Piece(text, role) if text else None
         self.show_note()
 
-    def on_table_moved(self) -> None:
+    def on_table_moved(self, message: Table.Moved) -> None:
         """Show the details of the line the cursor came to; leaving the news ends following."""
         self.following = self.following and self.table.cursor == self.news()
-        self._note = ()
+        if message.by_hand:
+            self._note = None
+            self.pane.scroll_home(animate=False)
         self.show_detail()
         self.show_note()
 

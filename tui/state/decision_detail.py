@@ -45,7 +45,7 @@ def sources(decision: DecisionView, places: Sequence[PolicyPlace | None], *, wid
             page += Page([*((Piece(line, Role.MUTED),) for line in wrap(missing, width)), BLANK])
         else:
             told = [each.text for each in decision.conditions if each.policy == policy]
-            page += excerpt(place, told, glyphs)
+            page += excerpt(place, told, width=width, glyphs=glyphs)
     if not decision.policies:
         page = Page([(Piece("no policy decided", Role.MUTED),)])
     return page

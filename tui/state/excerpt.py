@@ -8,7 +8,7 @@ from typing import Final
 from engine.workspace.policy_view import PolicyPlace
 from tui.state.cedar_text import highlight
 from tui.state.glyphs import Glyphs
-from tui.state.line import BLANK, Line, Piece, Role, clean
+from tui.state.line import BLANK, Line, Piece, Role, clean, fold
 
 _FRAME: Final = re.compile(r"\s*(?:(?:when|unless)\s*\{)?\s*(.*?)\s*(?:&&|\}?\s*;?)\s*")
 
@@ -31,29 +31,45 @@ class Page:
         return Page([*self.lines, *other.lines], self.marked | shifted)
 
 
-def excerpt(place: PolicyPlace, conditions: Sequence[str], glyphs: Glyphs) -> Page:
+def excerpt(place: PolicyPlace, conditions: Sequence[str], *, width: int, glyphs: Glyphs) -> Page:
     """Return a policy under its place.
 
     Args:
         place: where it stands, and its text.
         conditions: conditions of it, as a decision's record words them; the lines that hold them are marked, or else
             the policy's first line.
+        width: cells in a line.
         glyphs: the signs to use.
     """
     lines = place.body.split("\n")
     wanted = {_close(condition) for condition in conditions}
     told = [at for at, line in enumerate(lines) if not wanted.isdisjoint(_said(line))]
     marked = told or [place.line - place.start]
-    numbered = numbered_lines(place.body, place.start, glyphs)
     title: Line = (Piece(clean(f"{place.file}:{place.start + marked[0]}"), Role.STRONG),)
-    return Page([title, *numbered, BLANK], frozenset(1 + at for at in marked))
+    body = numbered(highlight(place.body), frozenset(marked), start=place.start, width=width, glyphs=glyphs)
+    return Page([title]) + body + Page([BLANK])
 
 
-def numbered_lines(text: str, start: int, glyphs: Glyphs) -> list[Line]:
-    """Return the lines of a Cedar text in colours, each behind its number, the first of which is `start`."""
-    lines = highlight(text)
+def numbered(lines: Sequence[Line], marked: frozenset[int], *, start: int, width: int, glyphs: Glyphs) -> Page:
+    """Return each line behind its number, the first of which is `start`; what is too long goes on below.
+
+    Args:
+        lines: the lines, without numbers.
+        marked: the positions of those that matter most.
+        start: the number of the first.
+        width: cells in a line.
+        glyphs: the signs to use.
+    """
     cells = max(3, len(str(start + len(lines))))
-    return [(Piece(f"{number:>{cells}} {glyphs.stem} ", Role.MUTED), *line) for number, line in enumerate(lines, start)]
+    found: list[Line] = []
+    grounds: set[int] = set()
+    for at, line in enumerate(lines):
+        for number, part in enumerate(fold(line, width - cells - 3)):
+            if at in marked:
+                grounds.add(len(found))
+            gutter = f"{start + at if number == 0 else '':>{cells}} {glyphs.stem} "
+            found.append((Piece(gutter, Role.MUTED), *part))
+    return Page(found, frozenset(grounds))
 
 
 def _said(line: str) -> list[str]:

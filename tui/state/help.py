@@ -4,13 +4,14 @@ from tui.state.glyphs import Glyphs
 from tui.state.line import BLANK, Line, Piece, Role
 
 KEYS = (
-    ("2  3  5", "transfers, decisions, audit"),
+    ("2  3  4  5", "transfers, decisions, policies, audit"),
     ("j k  g G  ^d ^u", "down and up, first and last, half a screen"),
     ("enter  esc", "open the details, leave them"),
     ("/", "filter: text, key=value, ! turns a term round"),
     ("f", "follow: keep the cursor where the news is"),
     ("space", "pause the table"),
     ("v", "audit: check the proofs of the visible rows again"),
+    ("p a x  w r", "propose, approve, activate, withdraw, roll back"),
     ("y", "copy the line as JSON"),
     ("q", "quit"),
 )
@@ -27,7 +28,7 @@ def help_lines(glyphs: Glyphs) -> list[Line]:
         (Piece(f"{glyphs.good} ", Role.GOOD), Piece("permitted, proved or done")),
         (Piece(f"{glyphs.bad} ", Role.BAD), Piece("denied, broken or failed")),
         (Piece(f"{glyphs.attention} ", Role.ATTENTION), Piece("somebody has to look")),
-        (Piece(f"{glyphs.running} ", Role.RUNNING), Piece("moving")),
+        (Piece(f"{glyphs.running} ", Role.RUNNING), Piece("moving, or changed")),
         (
             Piece(f"{glyphs.unchecked} ", Role.MUTED),
             Piece("not reached, or not checked yet: it says nothing good"),

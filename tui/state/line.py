@@ -70,7 +70,36 @@ def fit(text: str, width: int, *, ellipsis: str = "…") -> str:
 
 def wrap(text: str, width: int) -> list[str]:
     """Break `text` into lines of at most `width` cells, at spaces where it can."""
-    return textwrap.wrap(clean(text), max(8, width)) or [""]
+    return textwrap.wrap(clean(text), max(8, width), break_on_hyphens=False) or [""]
+
+
+def fold(line: Line, width: int) -> list[Line]:
+    """Break a line into lines of at most `width` cells, wherever that is."""
+    if length(line) <= width:
+        return [line]
+    parts: list[list[Piece]] = [[]]
+    used = 0
+    for piece in line:
+        kept = ""
+        for character in piece.text:
+            if used + _cell(character) > max(2, width):
+                parts[-1].append(Piece(kept, piece.role))
+                parts.append([])
+                kept, used = "", 0
+            kept, used = kept + character, used + _cell(character)
+        if kept:
+            parts[-1].append(Piece(kept, piece.role))
+    return [tuple(part) for part in parts]
+
+
+def with_note(line: Line, note: Piece | None, width: int) -> list[Line]:
+    """Return a line with a note: behind it, or in lines of its own where it does not fit."""
+    if note is None:
+        return [line]
+    behind = (*line, Piece(f"  {clean(note.text)}", note.role))
+    if length(behind) <= width:
+        return [behind]
+    return [line, *((Piece(f" {part}", note.role),) for part in wrap(note.text, width - 2))]
 
 
 def length(line: Line) -> int:

@@ -10,6 +10,7 @@ from engine.events import Clock
 from engine.workspace.log_view import CheckpointView
 from engine.workspace.views import Transfer, WorkspaceView
 from tui.state.board import Board
+from tui.state.desk import Desk
 from tui.state.docket import Docket
 from tui.state.glyphs import Glyphs, glyphs_for
 from tui.state.ledger import Ledger
@@ -23,21 +24,25 @@ class Session:
 
     Attributes:
         view: the workspace.
+        who: the name that things are done under; None while nobody is named.
         glyphs: the signs to use.
         board: the transfers.
         ledger: the audit log.
         docket: the recorded decisions.
+        desk: the policies.
         checkpoint: the newest checkpoint, or None while there is no log.
         paused: True while transfers and log stay as they were seen last.
     """
 
-    def __init__(self, view: WorkspaceView, clock: Clock, environ: Mapping[str, str]) -> None:
+    def __init__(self, view: WorkspaceView, clock: Clock, environ: Mapping[str, str], who: str | None = None) -> None:
         self.view = view
+        self.who = who
         self.clock = clock
         self.glyphs: Glyphs = glyphs_for(environ)
         self.board = Board(self.glyphs)
         self.ledger = Ledger(view.log)
         self.docket = Docket(view.decisions)
+        self.desk = Desk(self.glyphs)
         self.checkpoint: CheckpointView | None = None
         self.paused = False
         self._problems: dict[str, str] = {}
@@ -45,6 +50,9 @@ class Session:
         self._looks = 0
         self._transfers: tuple[Transfer, ...] = ()
         self._seen: object = None
+        self._policies_seen: object = None
+        self._folder_seen: object = None
+        self._reviews = (0, 0)
 
     def look(self) -> None:
         """Take a new look at everything.
@@ -58,6 +66,19 @@ class Session:
         if not self.paused:
             self._look_at_transfers(now)
             self._look_at_log()
+            self._look_at_policies(now)
+
+    def look_at_folder(self) -> None:
+        """Take a new look at the policy folder."""
+        if self.paused:
+            return
+        version = (self._policies_seen, self.view.policies.folder_version())
+        if version != self._folder_seen:
+            try:
+                self.desk.update(self.clock(), folder=self.view.policies.folder())
+            except sqlite3.Error:
+                return  # the status line says that the policies cannot be read
+            self._folder_seen = version
 
     @property
     def status(self) -> Status:
@@ -67,6 +88,7 @@ class Session:
             checkpoint=self.checkpoint,
             broken=self.ledger.broken,
             problems=tuple(self._problems.values()),
+            waiting=self._waiting(),
             paused=self.paused,
             now=self.clock(),
         )
@@ -80,11 +102,34 @@ class Session:
             version = self.view.transfers.version()
             if version != self._seen:
                 self._transfers, self._seen = self.view.transfers.read(), version
+                self._reviews = (self.view.transfers.break_glass("requested"), self.view.transfers.break_glass("used"))
             self.board.update(self._transfers, now)
         except (sqlite3.Error, OSError) as error:
             self._problems["transfers"] = f"transfers cannot be read: {error}"
         else:
             self._problems.pop("transfers", None)
+
+    def _look_at_policies(self, now: datetime) -> None:
+        try:
+            version = self.view.policies.version()
+            standing = self.view.policies.standing() if version != self._policies_seen else None
+            self.desk.update(now, standing=standing)
+            self._policies_seen = version
+        except (sqlite3.Error, OSError) as error:
+            self._problems["policies"] = f"policies cannot be read: {error}"
+        else:
+            self._problems.pop("policies", None)
+
+    def _waiting(self) -> tuple[str, ...]:
+        """Return what waits for a person and is seen in no other alarm."""
+        standing = self.desk.standing
+        counted = (
+            (len(standing.waiting), "candidate", "to approve"),
+            (sum(each.state == "approved" for each in standing.candidates), "candidate", "to activate"),
+            (self._reviews[0], "ticket", "to approve"),
+            (self._reviews[1], "break-glass review", "open"),
+        )
+        return tuple(f"{count} {what}{'s' if count > 1 else ''} {how}" for count, what, how in counted if count)
 
     def _look_at_log(self) -> None:
         try:

@@ -22,6 +22,7 @@ class Status:
         checkpoint: the newest checkpoint, or None while there is no log.
         broken: indexes of log rows that were checked and do not hold.
         problems: databases and files that cannot be read.
+        waiting: what waits for a person.
         paused: True while nobody looks at the databases.
         now: the moment it is shown at.
     """
@@ -30,6 +31,7 @@ class Status:
     checkpoint: CheckpointView | None
     broken: Sequence[int]
     problems: Sequence[str]
+    waiting: Sequence[str] = ()
     paused: bool
     now: datetime
 
@@ -37,10 +39,13 @@ class Status:
 def status_line(status: Status, width: int, glyphs: Glyphs) -> Line:
     """Return the top line: what does not fit is dropped from the end, so alarms are never dropped."""
     line: Line = ()
-    for piece in (*_alarms(status, glyphs), *_facts(status, glyphs)):
+    alarms = _alarms(status, glyphs)
+    for number, piece in enumerate((*alarms, *_facts(status, glyphs))):
         spaced = Piece(clean((GAP if line else " ") + piece.text), piece.role)
         if length(line) + length((spaced,)) <= width:
             line = (*line, spaced)
+        elif number >= len(alarms):
+            break
     return line
 
 
@@ -52,6 +57,7 @@ def _alarms(status: Status, glyphs: Glyphs) -> list[Piece]:
         word = "proof" if len(status.broken) == 1 else "proofs"
         alarms.append(Piece(f"{glyphs.bad} {len(status.broken)} {word} BROKEN", Role.BAD))
     alarms += [Piece(f"{glyphs.bad} {problem}", Role.BAD) for problem in status.problems]
+    alarms += [Piece(f"{glyphs.attention} {waiting}", Role.ATTENTION) for waiting in status.waiting]
     if status.paused:
         alarms.append(Piece(f"{glyphs.attention} paused", Role.ATTENTION))
     return alarms

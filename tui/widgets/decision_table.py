@@ -31,19 +31,11 @@ class DecisionTable(Table):
         proof = session.ledger.proof(decision.row)
         return decision_line(decision, proof, session.clock(), Columns.of(width), self.glyphs)
 
-    def update(self) -> None:
-        """Paint the new look, with the cursor on the decision it was on."""
-        at = self._session.docket.position(self._held) if self._held is not None else None
-        if at is not None:
-            self.cursor = at
-        super().update()
-        self._hold()
+    def held(self) -> int | None:
+        """Return where the line stands that the cursor came to."""
+        return None if self._held is None else self._session.docket.position(self._held)
 
-    def watch_cursor(self, before: int, after: int) -> None:
-        """Remember the decision the cursor came to."""
-        self._hold()
-        super().watch_cursor(before, after)
-
-    def _hold(self) -> None:
+    def hold(self) -> None:
+        """Remember the line that the cursor came to."""
         docket = self._session.docket
         self._held = docket.index(self.cursor) if self.cursor < len(docket) else None

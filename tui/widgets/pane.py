@@ -15,7 +15,7 @@ from tui.widgets.painted import Painted
 class Pane(Painted, can_focus=True):
     """Shows lines that its screen makes for its width, and scrolls over them."""
 
-    DEFAULT_CSS = "Pane { height: 1fr; padding: 0 1; }"
+    DEFAULT_CSS = "Pane { height: 1fr; padding: 0 1; scrollbar-gutter: stable; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "scroll_down", "Down", show=False),
         Binding("k,up", "scroll_up", "Up", show=False),

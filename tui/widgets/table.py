@@ -31,7 +31,11 @@ class Table(Painted, can_focus=True):
     cursor: reactive[int] = reactive(0, repaint=False)
 
     class Moved(Message):
-        """The cursor stands on another line, by a key or a click."""
+        """The cursor stands on another line, `by_hand` (a key, a click) or because lines came and went."""
+
+        def __init__(self, *, by_hand: bool) -> None:
+            super().__init__()
+            self.by_hand = by_hand
 
     class Opened(Message):
         """Somebody wants to see everything about the line under the cursor."""
@@ -44,6 +48,7 @@ class Table(Painted, can_focus=True):
         self.glyphs = glyphs
         self._empty = empty
         self._shown: dict[int, Line] = {}
+        self._updating = False
 
     def count(self) -> int:
         """Return how many lines there are."""
@@ -63,9 +68,20 @@ class Table(Painted, can_focus=True):
         top = self.scroll_offset.y
         return range(top, max(top, min(self.count(), top + self.room.height - 1)))
 
+    def held(self) -> int | None:
+        """Return where the line stands now that the cursor came to; None where lines never move, or it is gone."""
+        return None
+
+    def hold(self) -> None:
+        """Remember the line that the cursor came to."""
+
     def update(self) -> None:
-        """Paint the lines that read differently now, and no others."""
-        self.cursor = self.validate_cursor(self.cursor)
+        """Paint the lines that read differently now, and no others, with the cursor on the line it was on."""
+        at = self.held()
+        self._updating = True
+        self.cursor = self.validate_cursor(self.cursor if at is None else at)
+        self._updating = False
+        self.hold()
         self.lay_out(self.count() + 1)
         shown = {position: self.line(position, self.room.width - 1) for position in self.in_view}
         for position in shown.keys() | self._shown.keys():
@@ -93,10 +109,11 @@ class Table(Painted, can_focus=True):
 
     def watch_cursor(self, before: int, after: int) -> None:
         """Bring the cursor's line into view, and paint the two lines that changed."""
+        self.hold()
         self.reveal()
         self._refresh_line(before)
         self._refresh_line(after)
-        self.post_message(self.Moved())
+        self.post_message(self.Moved(by_hand=not self._updating))
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Tell the screen that it looks at other lines now."""

@@ -25,18 +25,10 @@ class TransferTable(Table):
         """Return the line of one transfer."""
         return self._board.line(position, width)
 
-    def update(self) -> None:
-        """Paint the new look, with the cursor on the transfer it was on."""
-        at = self._board.position(self._held) if self._held is not None else None
-        if at is not None:
-            self.cursor = at
-        super().update()
-        self._hold()
+    def held(self) -> int | None:
+        """Return where the line stands that the cursor came to."""
+        return None if self._held is None else self._board.position(self._held)
 
-    def watch_cursor(self, before: int, after: int) -> None:
-        """Remember the transfer the cursor came to."""
-        self._hold()
-        super().watch_cursor(before, after)
-
-    def _hold(self) -> None:
+    def hold(self) -> None:
+        """Remember the line that the cursor came to."""
         self._held = self._board.shown[self.cursor].id if self.count() else None
