@@ -20,6 +20,7 @@
     values      the values a condition looked at
     explain     which conditions made a denial, with their values
     question    a request made ready to be asked
+    misfits     what does not fit the schema, by its path
     record      a decision as canonical JSON
     judge       asks, records the answer, and only then gives it
     documents   files that people write, read strictly

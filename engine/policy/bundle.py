@@ -25,7 +25,7 @@ from engine.policy.kept import Kept
 from engine.policy.lint import UNREACHABLE
 from engine.policy.marking import label, mark, meant, of_schema_error, pointed
 from engine.policy.model import EntityUid
-from engine.policy.overlap import overlaps, unused
+from engine.policy.overlap import declared, overlaps, unused
 from engine.policy.settings import NOTHING_SET, Settings
 from engine.policy.source import PolicySource, Statement, read_folder
 from engine.policy.tree import policy_set
@@ -137,6 +137,7 @@ class PolicyBundle:
             schema. The newest ones are kept: the same people ask about the same things.
         objection: why the bundle must not permit anything, as a failsafe and a message; None if it may.
         settings: what its `bundle.toml` says.
+        attributes: every name that the schema gives to an attribute, of whatever.
     """
 
     digest: str
@@ -149,6 +150,7 @@ class PolicyBundle:
     store_of: Callable[[bytes], Entities] = field(compare=False, repr=False)
     objection: tuple[str, str] | None = None
     settings: Settings = NOTHING_SET
+    attributes: frozenset[str] = frozenset()
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -207,6 +209,7 @@ class PolicyBundle:
             _stores(examined.schema),
             objection,
             source.settings,
+            frozenset(name for _, name in declared(Statement(source.schema_file, 1, source.schema))),
         )
 
 

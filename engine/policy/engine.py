@@ -10,6 +10,7 @@ from cedarpy import PolicySet
 from engine.policy.bundle import PolicyBundle
 from engine.policy.explain import Explained, Explanation
 from engine.policy.guard import REMEDIES, Objection, Raw, objection_to
+from engine.policy.misfits import Shapes
 from engine.policy.model import Decision, Entity, Mode, Request, Verdict
 from engine.policy.question import Question, prepare
 from engine.policy.record import decision, unrecordable
@@ -184,10 +185,16 @@ class PolicyEngine:
             mode=self.mode,
             raw=raw.answer,
             failsafe=objection.code,
-            errors=(str(objection),),
+            errors=(str(objection), *self._misfits(question, objection)),
             conditions=question.explanation(errored).of_errors(errored) if errored else (),
             remedies=(REMEDIES[objection.code],),
         )
+
+    def _misfits(self, question: Question, objection: Objection) -> tuple[str, ...]:
+        """Return which facts do not fit the schema, where that is what was objected to."""
+        if objection.code != "request-refused":
+            return ()
+        return Shapes(self.bundle.schema, self.bundle.attributes).misfits_in(question.context, question.request.action)
 
     def _remedies(self, ids: Iterable[str]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(self.bundle.policies[id_].remedy for id_ in ids))

@@ -72,7 +72,7 @@ def unused(schema: Statement, policies: Iterable[pst.Template]) -> Iterator[tupl
     """
     read = {name for policy in policies for name in _read(policy)}
     seen: set[str] = set()
-    for offset, name in _declared(schema):
+    for offset, name in declared(schema):
         if name not in read and name not in seen:
             seen.add(name)
             message = f"no policy reads the attribute {name}"
@@ -98,7 +98,7 @@ def _read(policy: pst.Template) -> Iterator[str]:
                 yield from attrs
 
 
-def _declared(schema: Statement) -> Iterator[tuple[int, str]]:
+def declared(schema: Statement) -> Iterator[tuple[int, str]]:
     """Yield the attributes of entities, records and contexts, with their offset; not what an action applies to."""
     tokens = [*schema.tokens(), (len(schema.text), ""), (len(schema.text), "")]
     opened: list[bool] = []

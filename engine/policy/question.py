@@ -11,6 +11,7 @@ from engine.policy.bundle import PolicyBundle, Slice
 from engine.policy.closure import ancestry, closure
 from engine.policy.explain import Explanation
 from engine.policy.guard import Objection, Raw
+from engine.policy.misfits import Shapes
 from engine.policy.model import Entity, EntityUid, Request, moment
 from engine.policy.values import Facts
 
@@ -96,7 +97,9 @@ def prepare(bundle: PolicyBundle, request: Request, entities: Iterable[Entity], 
         document = canonical([entity.to_json() for entity in reached.values()])
         store = bundle.store_of(document)
     except (ValueError, TypeError, RecursionError) as error:
-        raise Objection("entity-refused", f"{error}; given were {', '.join(map(str, reached))}") from None
+        misfits = Shapes(bundle.schema, bundle.attributes).misfits_of(reached.values())
+        told = "; ".join(misfits) or f"given were {', '.join(map(str, reached))}"
+        raise Objection("entity-refused", f"{error}: {told}") from None
     return Question(
         request=request,
         context={**request.context, "now": moment(now)} if request.action in bundle.clocked else request.context,
