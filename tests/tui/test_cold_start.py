@@ -21,7 +21,8 @@ def test_importing_the_app_imports_nothing_heavy() -> None:
 
 def test_view_models_need_no_widget_library() -> None:
     code = (
-        "import sys, tui.state.session, tui.state.audit_detail, tui.state.transfer_detail, tui.state.help;"
+        "import sys, tui.state.session, tui.state.audit_detail, tui.state.transfer_detail, tui.state.help,"
+        " tui.state.decision_detail, tui.state.policy_detail, tui.state.asking;"
         " print([name for name in ('textual', 'rich') if name in sys.modules])"
     )
 

@@ -212,4 +212,4 @@ def _cells(
 def _columns(width: int) -> tuple[int, int]:
     """Share what the fixed columns leave: name and author take a little over half of it."""
     free = max(0, width - STATE_CELLS - AGE_CELLS - 4)
-    return min(26, free * 34 // 100), min(24, free * 26 // 100)
+    return min(28, free * 43 // 100), min(24, free * 24 // 100)
