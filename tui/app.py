@@ -99,9 +99,9 @@ class LadingApp(App[None]):
             return self.current_mode not in parameters and not isinstance(self.screen, HelpScreen | AskScreen)
         return super().check_action(action, parameters)
 
-    def action_mode(self, mode: str) -> None:
-        """Switch to another mode."""
-        self.switch_mode(mode)
+    async def action_mode(self, mode: str) -> None:
+        """Switch to another mode; the next key is for that one."""
+        await self.switch_mode(mode)
 
     def action_help(self) -> None:
         """Show what the keys do."""
