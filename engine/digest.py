@@ -41,7 +41,9 @@ def canonical(value: object) -> bytes:
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 _LARGEST: Final = 2**53 - 1
-_MOST: Final = 1_000_000  # values; whatever goes in circles has more
+_MOST: Final = 1_000_000  # values at one depth; whatever goes in circles has more, or goes on for ever
+_DEEPEST: Final = 200  # levels
+_PLAIN: Final = frozenset({str, bool, type(None)})
 
 
 def _is_plain(value: object) -> bool:
@@ -50,24 +52,34 @@ def _is_plain(value: object) -> bool:
     It writes text, whole numbers, lists and objects alike. Numbers with a fraction it writes in its own way, and it
     sorts by code points, not by UTF-16 units: that differs outside of ASCII only.
     """
-    stack = [value]
-    for _ in range(_MOST):
-        if not stack:
+    level = [value]
+    for _ in range(_DEEPEST):
+        below: list[object] = []
+        for each in level:
+            kind = type(each)
+            if kind in _PLAIN:
+                continue
+            if kind is dict:
+                if not _has_ascii_names(each):  # type: ignore[arg-type]
+                    return False
+                below += each.values()  # type: ignore[attr-defined]
+            elif kind is list or kind is tuple:
+                below += each  # type: ignore[arg-type]
+            elif kind is not int or not -_LARGEST <= each <= _LARGEST:  # type: ignore[operator]
+                return False
+        if not below:
             return True
-        each = stack.pop()
-        kind = type(each)
-        if kind is dict:
-            if not all(type(key) is str and key.isascii() for key in each):  # type: ignore[attr-defined]
-                return False
-            stack += each.values()  # type: ignore[attr-defined]
-        elif kind is list or kind is tuple:
-            stack += each  # type: ignore[arg-type]
-        elif kind is int:
-            if not -_LARGEST <= each <= _LARGEST:  # type: ignore[operator]
-                return False
-        elif kind is not str and kind is not bool and each is not None:
+        if len(below) > _MOST:
             return False
+        level = below
     return False
+
+
+def _has_ascii_names(members: Mapping[object, object]) -> bool:
+    try:
+        return "".join(members).isascii()  # type: ignore[arg-type]
+    except TypeError:  # a name that is no text
+        return False
 
 
 def parse_json(data: bytes, *, what: str, limit: int) -> JSON:

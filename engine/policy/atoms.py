@@ -52,6 +52,22 @@ def probe_set(atoms: Iterable[Atom]) -> PolicySet:
     return PolicySet.from_pst(policy_set({atom.id: _probe(atom) for atom in atoms}))
 
 
+def of_applied(atoms: Iterable[Atom]) -> dict[str, bool] | None:
+    """Return how the conditions of a policy that applied came out, or None if that does not follow.
+
+    All of scope and `when` held. Of an `unless` something did not: which, follows if it is a single condition.
+    """
+    truth: dict[str, bool] = {}
+    excuses: set[int] = set()
+    for atom in atoms:
+        truth[atom.id] = atom.kind != "unless"
+        if atom.kind == "unless":
+            if atom.clause in excuses:
+                return None
+            excuses.add(atom.clause)
+    return truth
+
+
 def _probe(atom: Atom) -> pst.Template:
     return pst.Template(atom.id, "permit", _ANY, _ANY, _ANY, (pst.When(atom.expression),), pst.FrozenMap())
 

@@ -153,8 +153,10 @@ class PolicyEngine:
     def _deny(self, question: Question, raw: Raw, now: datetime) -> Decision:
         # Only what can tell is asked about: the forbids, and the permits where these could matter.
         satisfiable = bool(raw.reasons) and not raw.errors and all(map(self._obligation, raw.reasons))
-        permits = question.slice.permits if satisfiable or not raw.reasons else ()
-        explanation = question.explanation((*raw.reasons, *permits))
+        if raw.reasons and not satisfiable:
+            explanation = question.of_applied(raw.reasons)
+        else:
+            explanation = question.explanation((*raw.reasons, *question.slice.permits))
         conditions = explanation.of_forbids(raw.reasons) if raw.reasons else explanation.of_nearest_permit()
         return decision(
             self.bundle,

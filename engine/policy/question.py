@@ -7,6 +7,7 @@ from datetime import datetime
 from cedarpy import Entities, PolicySet, Schema, is_authorized_batch
 
 from engine.digest import JSON, canonical, sha256
+from engine.policy.atoms import of_applied
 from engine.policy.bundle import PolicyBundle, Slice
 from engine.policy.closure import ancestry, closure
 from engine.policy.explain import Explanation
@@ -50,6 +51,17 @@ class Question:
     def ask_all(self, questions: Sequence["Question"]) -> list[Raw]:
         """Ask Cedar about this question's rules, for questions that have the same in the same world."""
         return _ask(questions, self.rules)
+
+    def of_applied(self, ids: Iterable[str]) -> Explanation:
+        """Say how the conditions of policies that applied came out; Cedar is asked only where it does not follow."""
+        policies = {id_: self.slice.policies[id_] for id_ in ids}
+        truth: dict[str, bool | None] = {}
+        for policy in policies.values():
+            followed = of_applied(policy.atoms)
+            if followed is None:
+                return self.explanation(policies)
+            truth |= followed
+        return Explanation(policies, truth, Facts(self.request, self.context, self.entities))
 
     def explanation(self, ids: Iterable[str]) -> Explanation:
         """Ask Cedar which single conditions of some of the slice's policies hold."""

@@ -10,11 +10,13 @@ from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import PolicyError
+from engine.policy.atoms import of_applied
 from engine.policy.bundle import PolicyBundle
 from engine.policy.directory import Directory, load_directory
 from engine.policy.engine import PolicyEngine
 from engine.policy.facts import AgreementFacts, ArtifactFacts, TransferFacts, build_request
 from engine.policy.model import Decision, Entity, EntityUid, Request, moment
+from engine.policy.question import prepare
 from engine.policy.source import PolicySource, Statement
 from tests.unit.policy.worlds import ADA, DOC, NOON, ROOT, SCHEMA, rule
 
@@ -203,6 +205,20 @@ def test_an_errored_forbid_always_denies(text: str, request: Request, world: tup
     if any(engine.bundle.policies[id_].forbids for id_ in errored):
         event("a forbid errored")
         assert not answers.decision.permitted
+
+
+@MANY
+@given(policies(), requests, worlds())
+def test_what_follows_of_conditions_is_what_cedar_says_of_them(
+    text: str, request: Request, world: tuple[Entity, ...]
+) -> None:
+    engine = compiled(text)
+    decision = engine.decide(request, world, NOON)
+    assume(decision.reasons and decision.raw in {"Allow", "Deny"})
+    question = prepare(engine.bundle, request, world, NOON)
+    followed, told = question.of_applied(decision.reasons), question.explanation(decision.reasons)
+    event(f"follows: {all(of_applied(engine.bundle.policies[id_].atoms) is not None for id_ in decision.reasons)}")
+    assert followed.truth == told.truth
 
 
 @MANY
