@@ -20,7 +20,7 @@ from engine.errors import PolicyError
 from engine.findings import Finding, Severity
 from engine.policy.actions import Members, named, read_actions, write_out
 from engine.policy.atoms import Atom, atoms_of, probe_set
-from engine.policy.checks import BLOCKING, UNKNOWN_GROUP, Checked, check
+from engine.policy.checks import BLOCKING, FIRM, UNKNOWN_GROUP, Checked, check
 from engine.policy.kept import Kept
 from engine.policy.lint import UNREACHABLE
 from engine.policy.marking import label, mark, meant, of_schema_error, pointed
@@ -265,7 +265,7 @@ def _examine(source: PolicySource) -> _Examined:
 
 def _set(settings: Settings, id_: str, finding: Finding) -> Finding | None:
     """Return a finding as much as `bundle.toml` lets it matter."""
-    if finding.code in BLOCKING or finding.code == UNKNOWN_GROUP:
+    if finding.code in FIRM:
         return finding
     if (id_, finding.code) in settings.suppressed:
         return None

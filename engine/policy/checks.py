@@ -19,6 +19,15 @@ BLOCKING: Final = frozenset({"syntax", "not-one-policy", "duplicate-id", "id-unr
 UNKNOWN_GROUP: Final = "action-group-unknown"
 """Code of a policy whose scope names an action the schema does not declare."""
 
+FIRM: Final = BLOCKING | {
+    UNKNOWN_GROUP,
+    "override-of-never-overridable",
+    "missing-id",
+    "missing-owner",
+    "missing-remedy",
+}
+"""Codes that matter whatever `bundle.toml` says: whoever edits a folder must not be able to talk them away."""
+
 _ID: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _REQUIRED: Final = {
     "id": 'Give it a name of its own, such as @id("deny-residency").',

@@ -75,15 +75,16 @@ class PolicyEngine:
         Args: as `decide`.
         """
         world = tuple(entities)
-        decided = self.decide(request, world, now)
         try:
             question = prepare(self.bundle, request, world, now)
-        except Objection:
+            raw = question.ask(question.rules)
+            told = question.explanation(question.slice.policies) if raw.answer in {"Allow", "Deny"} else None
+            decided = self._answer(question, raw, now, told)
+        except Exception:  # noqa: BLE001 - deciding says what it was
+            told, decided = None, self.decide(request, world, now)
+        if told is None:
             return Explained(decided, ())
-        if decided.raw not in {"Allow", "Deny"}:
-            return Explained(decided, ())
-        told = question.explanation(question.slice.policies)
-        ranks = {id_: _rank(told, id_, decided) for id_ in question.slice.policies}
+        ranks = {id_: _rank(told, id_, decided) for id_ in told.policies}
         return Explained(decided, tuple(told.account(id_) for id_ in sorted(ranks, key=ranks.__getitem__)))
 
     def answer_many(self, asked: Iterable[Asked]) -> list[Verdict]:
@@ -132,7 +133,7 @@ class PolicyEngine:
             remedies=(REMEDIES[why.code],),
         )
 
-    def _answer(self, question: Question, raw: Raw, now: datetime) -> Decision:
+    def _answer(self, question: Question, raw: Raw, now: datetime, told: Explanation | None = None) -> Decision:
         objection = objection_to(raw, question.slice.policies)
         if objection is not None:
             return self._object(question, raw, now, objection)
@@ -148,12 +149,14 @@ class PolicyEngine:
                 errors=raw.errors,
                 obligations=self._obligations(raw.reasons),
             )
-        return self._deny(question, raw, now)
+        return self._deny(question, raw, now, told)
 
-    def _deny(self, question: Question, raw: Raw, now: datetime) -> Decision:
+    def _deny(self, question: Question, raw: Raw, now: datetime, told: Explanation | None) -> Decision:
         # Only what can tell is asked about: the forbids, and the permits where these could matter.
         satisfiable = bool(raw.reasons) and not raw.errors and all(map(self._obligation, raw.reasons))
-        if raw.reasons and not satisfiable:
+        if told is not None:
+            explanation = told
+        elif raw.reasons and not satisfiable:
             explanation = question.of_applied(raw.reasons)
         else:
             explanation = question.explanation((*raw.reasons, *question.slice.permits))

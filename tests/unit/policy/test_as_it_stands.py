@@ -162,3 +162,12 @@ def test_a_bundle_in_doubt_permits_nothing(folder: Folder) -> None:
     assert (decision.decision, decision.failsafe) == (Answer.DENY, "schema-missing")
     assert decision.remedies
     assert EntityUid("User", "ada") == ADA
+
+
+@pytest.mark.parametrize("code", ["missing-id", "missing-owner", "missing-remedy"])
+def test_what_every_policy_needs_cannot_be_talked_away(folder: Folder, code: str) -> None:
+    bare = PERMIT_ALL.replace('@id("allow")', "").replace('@owner("tests")', "").replace('@remedy("Do allow.")', "")
+    lenient = f'[lint]\n{code} = "info"\n'
+
+    with pytest.raises(PolicyError, match=f"no @{code.removeprefix('missing-')}"):
+        PolicyBundle.load(folder(bare, files={"bundle.toml": lenient}))
