@@ -10,7 +10,8 @@
     bundle      a policy folder, checked and compiled: `PolicyBundle.load`
     model       requests, entities, decisions
     directory   people and services, from `directory.yaml`
-    facts       verified facts, put into a request: `build_request`
+    fitting     whether a directory and a bundle fit together
+facts       verified facts, put into a request: `build_request`
     closure     the entities a request can reach, and references that lead nowhere
     guard       what a raw answer of Cedar counts for
     engine      `PolicyEngine.decide`

@@ -176,6 +176,19 @@ def load_directory(path: Path, organization: str) -> Directory:
     return Directory(organization, read_document(path, _FILE, remedy=remedy))
 
 
+def changes(before: Directory | None, after: Directory) -> dict[str, JSON]:
+    """Return who was added, removed or changed between two directories, by identity, and which roles changed."""
+    old = {member.identity: member for member in before.members} if before else {}
+    new = {member.identity: member for member in after.members}
+    roles = dict(before.roles) if before else {}
+    return {
+        "added": sorted(new.keys() - old.keys()),
+        "removed": sorted(old.keys() - new.keys()),
+        "changed": sorted(who for who in old.keys() & new.keys() if old[who] != new[who]),
+        "roles": sorted(role for role in {*roles, *after.roles} if roles.get(role) != after.roles.get(role)),
+    }
+
+
 def with_included(roles: Iterable[str], hierarchy: Mapping[str, tuple[str, ...]]) -> set[str]:
     """Return `roles` and every role they include."""
     found: set[str] = set()

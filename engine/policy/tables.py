@@ -71,3 +71,12 @@ nonce: Final = Table(
     Column("subject", Text, nullable=False),
     Column("used", Float, nullable=False),
 )
+
+directory: Final = Table(
+    "directory",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("file", LargeBinary, nullable=False),
+    Column("seen", Float, nullable=False),
+)

@@ -16,6 +16,7 @@ from engine.errors import LadingError
 from engine.events import system_clock
 from engine.policy.bundle import PolicyBundle
 from engine.policy.directory import load_directory
+from engine.policy.fitting import misfits, undeclared_roles
 from engine.signing.trust_folder import TrustFolder
 from engine.workspace.keys import SECRET_KEYS, SIGNING_KEYS, read_secret, secret_key, signing_key
 from engine.workspace.layout import Layout
@@ -45,6 +46,7 @@ def examine(home: Path) -> dict[str, Any]:
         ("keys", _keys),
         ("directory", _directory),
         ("policies", _policies),
+        ("fit", _fit),
         ("trust", _trust),
         ("agreements", _agreements),
         ("reviews", _reviews),
@@ -105,6 +107,26 @@ def _directory(layout: Layout) -> Iterator[Diagnosis]:
 def _policies(layout: Layout) -> Iterator[Diagnosis]:
     bundle = PolicyBundle.load(layout.policies)
     yield Diagnosis("policies", "ok", f"bundle {bundle.digest[:16]} loads and validates")
+
+
+def _fit(layout: Layout) -> Iterator[Diagnosis]:
+    """Whether policies and directory fit together; each by itself is looked at elsewhere."""
+    bundle = PolicyBundle.load(layout.policies)
+    directory = load_directory(layout.directory, load_settings(layout.settings).organization.id)
+    for place, why in misfits(directory, bundle):
+        yield Diagnosis(
+            "fit",
+            "error",
+            f"directory.yaml: {place} does not fit the schema: {why}",
+            "Mend the entry, or have the schema demand what a directory can say: docs/formats/directory.md.",
+        )
+    for role in undeclared_roles(directory, bundle):
+        yield Diagnosis(
+            "fit",
+            "warning",
+            f"policies name the role {role!r}, which directory.yaml does not declare: nobody can hold it",
+            "Declare it under roles, or correct the name.",
+        )
 
 
 def _trust(layout: Layout) -> Iterator[Diagnosis]:

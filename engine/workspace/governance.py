@@ -14,6 +14,7 @@ from engine.policy.rollout.lifecycle import Lifecycle
 from engine.policy.rollout.snapshot import Snapshot
 from engine.policy.rollout.store import Candidate, PolicyStore
 from engine.workspace.decisions import recorded_decisions
+from engine.workspace.people import People
 
 if TYPE_CHECKING:
     from engine.workspace.office import Office
@@ -34,6 +35,7 @@ class Governance:
         active: what decides now.
         lifecycle: how that changes.
         lock: held while it does.
+        people: who is who, as the directory says now.
     """
 
     def __init__(self, office: "Office") -> None:
@@ -43,6 +45,7 @@ class Governance:
         self.store = PolicyStore(self._engine, office.clock)
         self.active = ActivePolicies(self.store)
         self.lock = threading.Lock()
+        self.people = People(office, self)
         self.lifecycle = Lifecycle(
             organization=office.organization,
             service=office.settings.service_identity,
@@ -75,7 +78,7 @@ class Governance:
     def judge(self) -> Judge:
         """Asks policy, and records every answer before anybody acts on it."""
         office = self._office
-        return Judge(self.active, lambda: office.directory, office.log, office.clock)
+        return Judge(self.active, self.people.now, office.log, office.clock)
 
     @property
     def action(self) -> str:

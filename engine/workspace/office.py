@@ -26,7 +26,7 @@ from engine.events import Clock, system_clock
 from engine.files import write_atomic
 from engine.gateway.incoming import IncomingTable
 from engine.manifest.registry import Registry
-from engine.policy.directory import Directory, load_directory
+from engine.policy.directory import Directory
 from engine.policy.facts import AgreementFacts, ArtifactFacts
 from engine.policy.judge import Judge
 from engine.signing import Signatory
@@ -221,7 +221,7 @@ class Office:
     @property
     def directory(self) -> Directory:
         """People and services, as `directory.yaml` has them now."""
-        return load_directory(self.layout.directory, self.organization)
+        return self.governance.people.now()
 
     @cached_property
     def governance(self) -> "Governance":

@@ -1,4 +1,4 @@
-"""Bundles, candidates, activations, shadows, slices of decisions, consumed nonces."""
+"""Bundles, candidates, activations, shadows, slices of decisions, consumed nonces, the newest directory."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -61,4 +61,11 @@ def upgrade() -> None:
         sa.Column("nonce", sa.Text, primary_key=True),
         sa.Column("subject", sa.Text, nullable=False),
         sa.Column("used", sa.Float, nullable=False),
+    )
+    op.create_table(
+        "directory",
+        sa.Column("number", sa.Integer, primary_key=True),
+        sa.Column("digest", sa.Text, nullable=False),
+        sa.Column("file", sa.LargeBinary, nullable=False),
+        sa.Column("seen", sa.Float, nullable=False),
     )

@@ -12,7 +12,7 @@ from engine.digest import JSON, canonical
 from engine.errors import InputError, PolicyError, UsageError
 from engine.events import Clock
 from engine.policy.rollout.snapshot import Snapshot
-from engine.policy.tables import activation, bundle, candidate, nonce, shadow, slice_
+from engine.policy.tables import activation, bundle, candidate, directory, nonce, shadow, slice_
 
 _PREFIX: Final = 4  # hexadecimal characters of a digest that a person has to type at least
 
@@ -245,6 +245,20 @@ class PolicyStore:
         """Return the entities that a decision rested on, if they are kept."""
         with self._engine.connect() as connection:
             return connection.execute(select(slice_.c.body).where(slice_.c.digest == digest)).scalar_one_or_none()
+
+    def directory(self) -> tuple[int, bytes] | None:
+        """Return the newest directory that decisions were made with, and its number; None before the first."""
+        with self._engine.connect() as connection:
+            query = select(directory.c.number, directory.c.file).order_by(directory.c.number.desc()).limit(1)
+            row = connection.execute(query).one_or_none()
+        return (row.number, row.file) if row else None
+
+    def keep_directory(self, number: int, digest: str, file: bytes) -> None:
+        """Keep a new directory, in place of the older ones."""
+        row = {"number": number, "digest": digest, "file": file, "seen": self._now()}
+        with self._engine.begin() as connection:
+            connection.execute(delete(directory).where(directory.c.number != number))
+            connection.execute(upsert(directory).values(row).on_conflict_do_nothing())
 
     def free(self, value: str, subject: str) -> bool:
         """Say whether a nonce is unused, or used for this subject."""

@@ -159,3 +159,25 @@ def test_a_folder_that_is_no_workspace_is_said_so(tmp_path: Path) -> None:
 
     assert not report["healthy"]
     assert "is not a lading workspace" in report["checks"][0]["message"]
+
+
+def test_people_that_do_not_fit_the_schema_are_named_with_their_place(home: Path) -> None:
+    _edit(
+        "policies/lading.cedarschema",
+        "  clearance: Long,\n  trainingExpires",
+        "  badge: String,\n  clearance: Long,\n  trainingExpires",
+    )(home)
+
+    [first, *_] = [each for each in examine(home)["checks"] if each["name"] == "fit"]
+
+    assert first["state"] == "error"
+    assert "people[0] (ada)" in first["message"]
+    assert "badge" in first["message"]
+
+
+def test_a_role_that_nobody_can_hold_is_a_warning(home: Path) -> None:
+    _edit("policies/people.cedar", 'Role::"approver"', 'Role::"aprover"')(home)
+
+    [warning] = [each for each in examine(home)["checks"] if each["name"] == "fit"]
+
+    assert (warning["state"], "'aprover'" in warning["message"]) == ("warning", True)

@@ -508,3 +508,33 @@ def test_who_can_do_what_is_told_without_deciding_anything(office: Office, tmp_p
     assert types(office) == before
     with pytest.raises(UsageError, match="know no action"):
         ask(office, "policy.who-can", action="fly", resource="acme.example")
+
+
+def test_a_change_of_the_directory_is_in_the_log_before_anybody_is_judged_by_it(office: Office) -> None:
+    office.judge.ask("administer", "ada@acme.example")
+    hire(office.layout.home, "zed", roles="auditor")
+
+    office.judge.ask("administer", "ada@acme.example")
+    office.judge.ask("administer", "ada@acme.example")
+
+    changes = [
+        office.log.entry(index) for index in range(office.log.size) if types(office)[index] == "directory.changed"
+    ]
+    assert changes[-1].payload is not None
+    assert (changes[-1].payload["added"], changes[-1].payload["removed"]) == (["zed@acme.example"], [])
+    assert types(office)[-3:] == ["directory.changed", "decision.permit", "decision.permit"]
+
+
+def test_a_directory_changed_while_nobody_looked_is_logged_by_the_next_owner(office: Office) -> None:
+    office.judge.ask("administer", "ada@acme.example")
+    office.__exit__()
+    path = office.layout.home / "directory.yaml"
+    path.write_text(path.read_text().replace("roles: [security]", "roles: [auditor]"))
+
+    with Office(office.layout) as again:
+        again.judge.ask("administer", "ada@acme.example")
+        newest = [again.log.entry(index) for index in range(again.log.size)][-2]
+
+    assert newest.type == "directory.changed"
+    assert newest.payload is not None
+    assert newest.payload["changed"] == ["bea@acme.example"]
