@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from engine.digest import JSON
 from engine.errors import InputError
@@ -14,9 +14,16 @@ from engine.policy.workbench.coverage import AtomCoverage, atom_coverage, questi
 from engine.policy.workbench.junit import junit
 from engine.policy.workbench.mutation import Mutants, MutationReport, mutation_report
 from engine.policy.workbench.places import places_of_atoms
+from engine.policy.workbench.suggest import suggest
 from engine.policy.workbench.suite import SuiteReport, load_suites, run_suites
+from engine.policy.workbench.writing import write_suite
 
 Progress = Callable[[dict[str, Any]], None]
+
+_REVIEW: Final = (
+    "Cases suggested by 'lading policy test --suggest', each tried. They expect what the policies answer today:",
+    "read each, correct what should be otherwise, give it a better name, and move it to a suite.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +34,20 @@ class Wanted:
         coverage: whether to look which conditions the cases see both ways.
         mutation: whether to look which deliberate faults the cases notice.
         junit: where to write a JUnit report.
+        suggest: where to write a suite of suggested cases; it takes what is missing from the coverage and mutation
+            that are asked for, or from both.
     """
 
     coverage: bool = False
     mutation: bool = False
     junit: Path | None = None
+    suggest: Path | None = None
+
+    @property
+    def measured(self) -> tuple[bool, bool]:
+        """Whether to measure coverage, and mutation."""
+        both = self.suggest is not None and not self.coverage and not self.mutation
+        return self.coverage or both, self.mutation or both
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +89,29 @@ def test_policies(folder: Path, wanted: Wanted, progress: Progress) -> dict[str,
     bundle = PolicyBundle.as_it_stands(folder)
     report = run_suites(bundle, suites)
     asked = list(questions(bundle, report.outcomes))
+    coverage, mutation = wanted.measured
     run = _Run(
         bundle,
         places_of_atoms(bundle, read_folder(folder)),
         report,
-        atom_coverage(bundle, [question for _, question in asked]) if wanted.coverage else None,
-        mutation_report(Mutants.of(bundle), asked, report.equivalents, _counting(progress))
-        if wanted.mutation
+        atom_coverage(bundle, [question for _, question in asked]) if coverage else None,
+        mutation_report(Mutants.of(bundle), asked, report.equivalents, _counting(progress, "mutants", "cases"))
+        if mutation
         else None,
     )
     if wanted.junit is not None:
         write_atomic(wanted.junit, junit(report.outcomes, run.shortfalls()))
-    return _told(run)
+    told = _told(run)
+    if wanted.suggest is not None:
+        cases = suggest(bundle, asked, run.coverage, run.mutation, _counting(progress, "suggest", "policies"))
+        if cases:
+            write_atomic(wanted.suggest, write_suite("suggested", cases, _REVIEW).encode())
+        told["suggested"] = len(cases)
+    return told
 
 
-def _counting(progress: Progress) -> Callable[[int, int], None]:
-    return lambda done, total: progress({"step": "mutants", "detail": f"{done} of {total} cases"})
+def _counting(progress: Progress, step: str, what: str) -> Callable[[int, int], None]:
+    return lambda done, total: progress({"step": step, "detail": f"{done} of {total} {what}"})
 
 
 def _told(run: _Run) -> dict[str, JSON]:

@@ -18,22 +18,32 @@ _OUTPUT: Final = click.Path(path_type=Path, dir_okay=False)
 Examples:
   lading policy test --policies policies
   lading policy test --policies policies --coverage --mutate --junit report.xml
+  lading policy test --policies policies --suggest suggested.yaml
   lading -C acme policy test --json
 """
 )
 @policies_option
 @click.option("--coverage", is_flag=True, help="Tell which conditions no case has seen both true and false.")
 @click.option("--mutate", is_flag=True, help="Tell which deliberate faults in the policies no case notices.")
+@click.option("--suggest", type=_OUTPUT, metavar="FILE", help="Write a suite of cases that cover and notice more.")
 @click.option("--junit", type=_OUTPUT, metavar="FILE", help="Write a JUnit report, for build servers.")
 @verb
-def test(session: Session, policies: Path | None, *, coverage: bool, mutate: bool, junit: Path | None) -> int:
+def test(
+    session: Session,
+    policies: Path | None,
+    *,
+    coverage: bool,
+    mutate: bool,
+    suggest: Path | None,
+    junit: Path | None,
+) -> int:
     """Run the suites in the folder's tests/. Exits 5 when a case fails or a threshold is missed."""
     from engine.workspace.policy_tests import Wanted, test_policies
 
-    wanted = Wanted(coverage=coverage, mutation=mutate, junit=junit)
+    wanted = Wanted(coverage=coverage, mutation=mutate, junit=junit, suggest=suggest)
     with Bar("mutants", enabled=not session.as_json) as bar:
         result = test_policies(folder(session, policies), wanted, bar.update)
-    session.show(result, lambda told: "\n".join(_tested(told)))
+    session.show(result, lambda told: "\n".join([*_tested(told), *_suggested(told, suggest)]))
     return 0 if result["ok"] else FAILED
 
 
@@ -54,3 +64,10 @@ def _tested(result: dict[str, Any]) -> Iterator[str]:
         yield f"  atoms     {result['atoms']}% seen both true and false"
     if result["mutation"] is not None:
         yield f"  mutation  {result['mutation']}% of the mutants noticed"
+
+
+def _suggested(result: dict[str, Any], file: Path | None) -> Iterator[str]:
+    if result.get("suggested"):
+        yield f"  suggested {result['suggested']} cases to review in {file}"
+    elif file is not None:
+        yield "  suggested nothing"

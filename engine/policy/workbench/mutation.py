@@ -28,7 +28,7 @@ DECLARED_PERCENT: Final = 5
 Holds: TypeAlias = Mapping[str, bool | None]
 """By id: whether a policy applies; None if it could not be evaluated."""
 Progress: TypeAlias = Callable[[int, int], None]
-"""Told how many cases are done, and of how many."""
+"""Told how much is done, and of how much."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ it expects is what the policies answer today; whether that is right, a person ha
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Final
 
 from engine.digest import canonical
@@ -19,13 +18,13 @@ from engine.policy.workbench.certain import askable
 from engine.policy.workbench.coverage import AtomCoverage
 from engine.policy.workbench.form import Case
 from engine.policy.workbench.mutants import Mutant
-from engine.policy.workbench.mutation import MutationReport, Trial
+from engine.policy.workbench.mutation import MutationReport, Progress, Trial
 from engine.policy.workbench.situation import Situation
 from engine.policy.workbench.suite import Outcome
 from engine.policy.workbench.variants import Pool, Variant, variants
 from engine.policy.workbench.writing import Written
 
-MAX_TRIED: Final = 4000
+MAX_TRIED: Final = 2000
 """Situations tried for one policy."""
 _PAIRED: Final = 6  # starting points from which two changes are tried
 
@@ -48,6 +47,7 @@ def suggest(
     asked: Sequence[tuple[Outcome, Question]],
     coverage: AtomCoverage | None,
     mutation: MutationReport | None,
+    progress: Progress = lambda done, total: None,  # noqa: ARG005
 ) -> tuple[Written, ...]:
     """Return cases that would cover and notice more.
 
@@ -56,11 +56,13 @@ def suggest(
         asked: the cases that Cedar answered.
         coverage: what they cover; None if that is not wanted.
         mutation: what they notice; None if that is not wanted.
+        progress: is told how many policies are done, and of how many.
     """
     search = _Search(bundle, [(outcome, question) for outcome, question in asked if outcome.passed])
     found: list[Written] = []
     wanted = _wanted(bundle, coverage, mutation)
-    for each in wanted.values():
+    for number, each in enumerate(wanted.values(), 1):
+        progress(number, len(wanted))
         for written in search.for_policy(each):
             found.append(written)
             # A case may help other policies, too.
@@ -114,25 +116,28 @@ class _Search:
                     _strike(each, question, _as_case(written), Trial(self._bundle, each.mutants))
 
     def _candidates(self, policy: Policy) -> Iterator[tuple[str, Variant]]:
-        starts = sorted(
-            (outcome for outcome, _ in self._asked),
-            key=lambda outcome: (
-                policy.id not in outcome.decision.reasons,
-                outcome.situation.request.action not in policy.actions,
-                not outcome.decision.permitted,
-            ),
-        )
+        """Yield situations to try: one change, from the nearest case on, then two from a few, then other actions."""
         conditions = [atom.expression for atom in policy.atoms]
-        once = [
-            [(start.case.name, each) for each in variants(start.situation, conditions, self._askable, self._pool)]
-            for start in starts
-            if start.situation.request.action in policy.actions
-        ]
-        yield from chain.from_iterable(once)
-        for start in once[:_PAIRED]:
-            for name, first in start:
+        near = [each for each in self._starts(policy) if each.situation.request.action in policy.actions]
+        for start in near:
+            for variant in variants(start.situation, conditions, self._askable, self._pool):
+                yield start.case.name, variant
+        for start in near[:_PAIRED]:
+            for first in variants(start.situation, conditions, self._askable, self._pool):
                 for second in variants(first.situation, conditions, (), self._pool):
-                    yield name, Variant(second.situation, f"{first.change}, {second.change}")
+                    yield start.case.name, Variant(second.situation, f"{first.change}, {second.change}")
+        if not near:
+            for start in self._starts(policy):
+                for first in variants(start.situation, (), sorted(policy.actions & {*self._askable}), self._pool):
+                    yield start.case.name, first
+                    for second in variants(first.situation, conditions, (), self._pool):
+                        yield start.case.name, Variant(second.situation, f"{first.change}, {second.change}")
+
+    def _starts(self, policy: Policy) -> list[Outcome]:
+        return sorted(
+            (outcome for outcome, _ in self._asked),
+            key=lambda outcome: (policy.id not in outcome.decision.reasons, not outcome.decision.permitted),
+        )
 
     def _question(self, situation: Situation) -> Question | None:
         try:

@@ -132,6 +132,9 @@ def _values(situation: Situation, path: Path, conditions: Sequence[pst.Expr], po
     """Yield what might stand at a path instead: what it is compared with, its neighbours, what other cases had."""
     found = _at(situation, path)
     yield from _near(found)
+    named = reference(found)
+    if named is not None:
+        yield from [uid.reference() for uid in situation.entities if uid.type == named.type][:_MOST]
     for condition in conditions:
         for node in walk(condition):
             if isinstance(node, pst.BinaryOp):

@@ -13,7 +13,7 @@ import yaml
 from engine.digest import JSON, canonical
 from engine.events import timestamp
 from engine.policy.closure import reference
-from engine.policy.model import Answer, Entity, EntityUid, Request
+from engine.policy.model import Answer, Entity, EntityUid, Request, printable
 from engine.policy.workbench.situation import Situation
 
 _Item = TypeVar("_Item")
@@ -128,26 +128,31 @@ def _case(case: Written, shared: Situation) -> str:
         "entities": {
             str(uid): _difference(shared.entities[uid], entity)
             for uid, entity in case.situation.entities.items()
-            if entity != shared.entities[uid]
+            if _differs(entity.to_json(), shared.entities[uid].to_json())
         },
         "expect": case.expect.value,
         "because": list(case.because),
     }
-    lines = _yaml({field: value for field, value in written.items() if value != {}}).splitlines()
+    lines = _yaml({field: value for field, value in written.items() if value != {}}).rstrip("\n").split("\n")
     listed = [f"  - {lines[0]}", *(f"    {line}" for line in lines[1:])]
-    return "\n".join([*(f"  {line}" for line in _comments(case.remarks).splitlines()), *listed]) + "\n"
+    return "\n".join([*(f"  {line}" for line in _comments(case.remarks).rstrip("\n").split("\n")), *listed]) + "\n"
 
 
 def _changes(given: Mapping[str, JSON], asked: Mapping[str, JSON], path: str) -> Iterator[tuple[str, JSON]]:
     """Yield what to set, by path, to turn one record into another; null takes a value away."""
     for name in sorted(given.keys() | asked.keys()):
         old, new = given.get(name), asked.get(name)
-        if old == new:
+        if not _differs(old, new):
             continue
         if _is_record(old) and _is_record(new):
             yield from _changes(old, new, f"{path}.{name}")  # type: ignore[arg-type]
         else:
             yield f"{path}.{name}", new
+
+
+def _differs(one: JSON, other: JSON) -> bool:
+    """Compare as JSON does: for Python, 1 is true and 0 false."""
+    return canonical(one) != canonical(other)
 
 
 def _is_record(value: JSON) -> bool:
@@ -165,7 +170,7 @@ def _difference(shared: Entity, entity: Entity) -> dict[str, Any]:
     attributes = {
         name: entity.attributes.get(name)
         for name in sorted(names)
-        if shared.attributes.get(name) != entity.attributes.get(name)
+        if _differs(shared.attributes.get(name), entity.attributes.get(name))
     }
     written: dict[str, Any] = {"attrs": attributes} if attributes else {}
     if entity.parents != shared.parents:
@@ -174,9 +179,22 @@ def _difference(shared: Entity, entity: Entity) -> dict[str, Any]:
 
 
 def _comments(lines: Iterable[str]) -> str:
-    return "".join(f"# {' '.join(line.removeprefix('# ').split())}\n" for line in lines)
+    return "".join(f"# {printable(' '.join(line.removeprefix('# ').split()))}\n" for line in lines)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes text that a person could not see, or that YAML takes for a line's end, with escapes."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
+
+
+_Dumper.add_representer(str, _text)
 
 
 def _yaml(value: object) -> str:
-    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=_WIDTH, default_flow_style=None)
+    text: str = yaml.dump(
+        value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH, default_flow_style=None
+    )
     return text

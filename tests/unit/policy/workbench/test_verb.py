@@ -82,6 +82,22 @@ def test_what_nobody_notices_is_told_with_its_policy(run: Run) -> None:
     assert "principal.level > 2 becomes principal.level >= 2" in {each["change"] for each in found["survivors"]}
 
 
+def test_cases_for_what_is_missing_are_written_to_a_file_that_runs(run: Run) -> None:
+    found = told(run(SUITE, "--suggest", "suggested.yaml", "--json"))
+    assert (found["atoms"], found["suggested"]) == (0, 2)
+    suggested = Path("suggested.yaml").read_text(encoding="utf-8")
+    assert "read each, correct what should be otherwise" in suggested
+    Path("policies/tests/suggested.yaml").write_text(suggested, encoding="utf-8")
+    result = run(SUITE, "--coverage", "--json")
+    assert (result.exit_code, told(result)["atoms"]) == (0, 100)
+
+
+def test_where_nothing_is_missing_no_file_is_written(run: Run) -> None:
+    result = run(SUITE + LOW, "--coverage", "--suggest", "suggested.yaml")
+    assert "suggested nothing" in result.output
+    assert not Path("suggested.yaml").exists()
+
+
 @pytest.mark.parametrize(
     ("threshold", "option", "said"),
     [
