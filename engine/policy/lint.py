@@ -17,6 +17,13 @@ from engine.policy.tree import conjuncts, walk
 from engine.policy.wording import condition_text
 
 _ARITHMETIC: Final = frozenset({"add", "sub", "mul", "neg", "offset", "duration_since"})
+_TOGETHER: Final = (
+    frozenset({"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "IDEOGRAPHIC"}),
+    frozenset({"CJK", "HANGUL"}),
+    frozenset({"CJK", "BOPOMOFO"}),
+)
+"""Scripts that one word is written in, as Unicode names its characters: Japanese, Korean, Chinese."""
+
 UNREACHABLE: Final = "ladingLooksForAnAttributeThatNoEntityHas"
 """An attribute for probes: whoever validates a condition that reads it did not look at the condition."""
 
@@ -81,18 +88,26 @@ def _contradicts_itself(policy: pst.Template) -> bool:
 
 
 def _disguised(statement: Statement, policy: pst.Template) -> Iterator[Finding]:
-    """Text that reads as something else: a Cyrillic letter in a Latin word, a character that cannot be seen."""
-    for text in _texts(policy):
-        scripts = {unicodedata.name(char, "?").split()[0] for char in text if char.isalpha()}
-        if len(scripts) > 1 or not text.isprintable():
+    """Text that reads as something else: a Cyrillic letter in a Latin word, a character that cannot be seen.
+
+    What policies compare with is looked at as a whole, what people read word by word: a sentence may quote another
+    language.
+    """
+    words = [word for note in policy.annotations.values() for word in note.split(" ")]
+    for text in (*words, *_compared(policy)):
+        if not _in_one_script(text) or not text.isprintable():
             message = (
                 f"{label(policy)}: {text!a} mixes scripts or hides characters, expected one script, all of it visible"
             )
             yield mark(statement, max(statement.text.find(text), 0), "text-disguised", message, "Type the text again.")
 
 
-def _texts(policy: pst.Template) -> Iterator[str]:
-    yield from policy.annotations.values()
+def _in_one_script(text: str) -> bool:
+    scripts = {unicodedata.name(char, "?").split()[0] for char in text if char.isalpha()}
+    return len(scripts) < 2 or any(scripts <= together for together in _TOGETHER)  # noqa: PLR2004
+
+
+def _compared(policy: pst.Template) -> Iterator[str]:
     for node in walk(policy):
         match node:
             case pst.StringLit(text) | pst.EntityUid(_, text):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.errors import PolicyError
 from engine.policy.bundle import PolicyBundle, lint_folder
 from tests.unit.policy.conftest import Folder
 from tests.unit.policy.worlds import PERMIT_ALL, ROOT, rule
@@ -98,3 +99,34 @@ def test_bundle_toml_silences_and_raises(folder: Folder) -> None:
 def test_the_starter_policies_have_nothing_but_notes(starter: PolicyBundle) -> None:
     assert {finding.code for finding in lint_folder(ROOT / "policies")} <= {"attribute-unused"}
     assert starter.warnings == ()
+
+
+@pytest.mark.parametrize(
+    "remedy",
+    [
+        "データ保護責任者に連絡してください。",
+        "개인정보 보호책임자에게 문의하세요.",
+        "Пишите в Compliance отдел.",
+        "Frag die Stelle für Ausfuhrkontrolle (輸出管理).",
+    ],
+)
+def test_a_remedy_may_be_in_any_language_and_quote_another(folder: Folder, remedy: str) -> None:
+    text = f'@id("a") @owner("t") @remedy("{remedy}") permit (principal, action, resource);'
+    assert PolicyBundle.load(folder(text)).warnings == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '@id("a") @owner("t") @remedy("Ask \u0430dmin.") permit (principal, action, resource);',
+        '@id("a") @owner("t") @remedy("Ask \u202eadmin.") permit (principal, action, resource);',
+        '@id("a") @owner("t") @remedy("Ask.\\npermitted") permit (principal, action, resource);',
+        rule("a", 'permit (principal == User::"\u0430da", action, resource)'),
+        rule("a", 'permit (principal, action, resource) when { resource.title == "two Пишите words" }'),
+        rule("a", 'permit (principal, action, resource) when { resource.title == "two\\nlines" }'),
+        rule("a", 'permit (principal, action, resource) when { resource.title like "\u0430*dmin" }'),
+    ],
+)
+def test_what_reads_as_something_else_is_an_error(folder: Folder, text: str) -> None:
+    with pytest.raises(PolicyError, match="text-disguised"):
+        PolicyBundle.load(folder(text))
