@@ -20,11 +20,13 @@ from engine.wire.problem import ProblemError
 Said = TypeVar("Said", bound=Answer)
 
 ACCEPTANCE_LIFE: Final = timedelta(hours=24)
+PARTNER: Final = "partner"
+"""The zone of offers that were accepted before zones were kept."""
 SIGNATURE_CHECKS: Final = ("model-signature", "manifest-attestation", "origin-unknown")
 
 
-def accept(parts: GatewayParts, offered: Offered) -> Accepted:
-    """Examine a new offer, ask policy, and answer with a signed acceptance.
+def accept(parts: GatewayParts, offered: Offered, zone: str) -> Accepted:
+    """Examine a new offer that came from a network zone, ask policy, and answer with a signed acceptance.
 
     Raises:
         ProblemError: policy denies; the partner learns the decision's id and what may be disclosed.
@@ -46,11 +48,11 @@ def accept(parts: GatewayParts, offered: Offered) -> Accepted:
     payload: dict[str, JSON] = {"report": report.to_json()}
     parts.log.record(parts.event(transfer, kind, f"preflight:{offered.digest}", payload, statement=offered.digest))
     signed = not any(code.startswith(SIGNATURE_CHECKS) for code in report.failed_codes)
-    decision = ask_receive(parts, offered, standing, report.failed_codes, signed=signed)
+    decision = ask_receive(parts, offered, standing, report.failed_codes, signed=signed, zone=zone)
     if not decision.permitted:
         why = "; ".join(decision.because)
         raise _denied(parts, transfer, why, codes=decision.disclosed or ("offer-denied",), decision=decision.id)
-    return _promise(parts, transfer, offered, decision)
+    return _promise(parts, transfer, offered, decision, zone)
 
 
 def accept_again(parts: GatewayParts, known: Incoming, offered: Offered) -> Accepted:
@@ -75,7 +77,8 @@ def ask_again(parts: GatewayParts, transfer: Incoming) -> None:
     """
     offered = kept_offer(parts, transfer)
     standing = parts.standing(transfer.agreement)
-    decision = ask_receive(parts, offered, standing, (), signed=True)
+    zone = parts.table.document(transfer.id, "zone") or PARTNER.encode()
+    decision = ask_receive(parts, offered, standing, (), signed=True, zone=zone.decode())
     if decision.permitted:
         return
     parts.journal.set_state(transfer.id, State.REVOKED)
@@ -140,7 +143,7 @@ def _incoming(parts: GatewayParts, offered: Offered) -> Incoming:
     )
 
 
-def _promise(parts: GatewayParts, transfer: Incoming, offered: Offered, decision: Decision) -> Accepted:
+def _promise(parts: GatewayParts, transfer: Incoming, offered: Offered, decision: Decision, zone: str) -> Accepted:
     """Make room, sign the acceptance, keep it, record it, and only then answer."""
     offer, now = offered.offer, parts.clock()
     scope = parts.store.open_scope(transfer.agreement)
@@ -164,6 +167,7 @@ def _promise(parts: GatewayParts, transfer: Incoming, offered: Offered, decision
         "offer-digest": offered.digest.encode(),
         "acceptance": parts.sign(acceptance.statement()),
         "decision": decision.record,
+        "zone": zone.encode(),
         "cited": cited.model_dump_json().encode(),
     }
     parts.table.add(transfer, documents)

@@ -39,14 +39,14 @@ class GatewayHandlers:
         self._arrived = arrived
         self._one_at_a_time = threading.Lock()
 
-    def offer(self, peer: str, message: OfferMessage) -> Accepted:
+    def offer(self, peer: str, message: OfferMessage, address: str) -> Accepted:
         """Decide about an offer; sign the acceptance. The same offer again gets the same acceptance."""
         offered = read_offer(self._parts, peer, message)
         with self._one_at_a_time:
             known = self._parts.table.find(offered.offer.transfer)
             if known is not None:
                 return accept_again(self._parts, known, offered)
-            return accept(self._parts, offered)
+            return accept(self._parts, offered, self._parts.zone(address))
 
     def missing(self, peer: str, transfer: str) -> MissingMessage:
         """Say which chunks are still to be sent; policy is asked again, for this is a new connection."""

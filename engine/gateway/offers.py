@@ -91,7 +91,7 @@ def evidence_of(parts: GatewayParts, manifest: Manifest, message: OfferMessage) 
 
 
 def ask_receive(
-    parts: GatewayParts, offered: Offered, standing: Standing, failed: tuple[str, ...], *, signed: bool
+    parts: GatewayParts, offered: Offered, standing: Standing, failed: tuple[str, ...], *, signed: bool, zone: str
 ) -> Decision:
     """Ask policy whether the gateway may receive this; the answer is recorded before it is returned."""
     offer = offered.offer
@@ -106,7 +106,7 @@ def ask_receive(
             destination_region=parts.region,
             initiator=offer.requester,
             mtls=True,  # listeners take no other connections, and the owner verified the certificate again
-            zone="partner",
+            zone=zone,
             preflight_passed=not failed,
             preflight_failed=failed,
         ),

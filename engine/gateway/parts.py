@@ -36,6 +36,7 @@ class GatewayParts:
         remember: verifies a checkpoint of an organization's log and keeps it outside the database.
         newest_checkpoint: the newest checkpoint of a partner's log that is remembered; empty before the first.
         keep_attestation: keeps the bundle `model` or `manifest` of an artifact.
+        zone: the network zone that an address is in.
         document: this organization's signed trust document.
     """
 
@@ -58,6 +59,7 @@ class GatewayParts:
     remember: Callable[[str, bytes], None]
     newest_checkpoint: Callable[[str], str]
     keep_attestation: Callable[[str, str, bytes], None]
+    zone: Callable[[str], str]
     document: Callable[[], bytes]
 
     def event(

@@ -83,7 +83,7 @@ def _ask(parts: Parts, transfer: Outgoing, facts: _Facts, action: str, identity:
             destination_region=parts.region(transfer.partner),
             initiator=transfer.actor,
             mtls=mtls,
-            zone="partner" if mtls else "",
+            zone=parts.zone(transfer.partner) if mtls else "",
             preflight_passed=facts.checked.passed,
             preflight_failed=facts.checked.failed,
             approved=facts.approval is not None,

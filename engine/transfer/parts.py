@@ -47,6 +47,7 @@ class Parts:
         newest_checkpoint: the newest checkpoint of a partner's log that is remembered; empty before the first.
         prove_consistency: proves that this log's size `new` extends its size `old`.
         add_cosignature: keeps a witness' line for a checkpoint of this log.
+        zone: the network zone that a partner's gateway is in.
         tickets: the break-glass tickets.
         free: says whether a nonce is unused, or used for this subject.
         consume: uses a nonce for a subject; raises UsageError if another one used it.
@@ -73,6 +74,7 @@ class Parts:
     newest_checkpoint: Callable[[str], str]
     prove_consistency: Callable[[int, int], list[bytes]]
     add_cosignature: Callable[[int, bytes, str], None]
+    zone: Callable[[str], str]
     tickets: TicketTable
     free: Callable[[str, str], bool]
     consume: Callable[[str, str], None]

@@ -26,7 +26,7 @@ from engine.wire.messages import (
     StatusMessage,
 )
 from engine.wire.problem import UNTRUSTED, ProblemError
-from engine.wire.routes import OFFER_LIMIT, PEER_HEADER, ROUTES, TRANSFERS, Route
+from engine.wire.routes import ADDRESS_HEADER, OFFER_LIMIT, PEER_HEADER, ROUTES, TRANSFERS, Route
 
 THREADS: Final = 8
 
@@ -56,8 +56,8 @@ class Handlers(Protocol):
     becomes 400 with its message, anything else 500 without one.
     """
 
-    def offer(self, peer: str, message: OfferMessage) -> Accepted:
-        """Decide about an offer; sign the acceptance."""
+    def offer(self, peer: str, message: OfferMessage, address: str) -> Accepted:
+        """Decide about an offer that came from an address; sign the acceptance."""
         ...
 
     def missing(self, peer: str, transfer: str) -> MissingMessage:
@@ -102,6 +102,7 @@ class Request:
     """What a handler gets to see of a request."""
 
     peer: str
+    address: str
     names: Mapping[str, str]
     body: bytes
 
@@ -141,11 +142,11 @@ def _serving(
 ) -> Callable[[web.Request], "asyncio.Future[web.Response]"]:
     async def serve(request: web.Request) -> web.Response:
         content_length(request, route.limit)
-        certificate = request.headers.get(PEER_HEADER, "")
+        certificate, address = request.headers.get(PEER_HEADER, ""), request.headers.get(ADDRESS_HEADER, "")
         body = await request.read()
 
         def work() -> Answer:
-            return answer(Request(_peer(certificate, peer_of), request.match_info, body))
+            return answer(Request(_peer(certificate, peer_of), address, request.match_info, body))
 
         found = await asyncio.get_running_loop().run_in_executor(pool, work)
         return web.Response(
@@ -169,7 +170,7 @@ class _Desk:
         self._handlers = handlers
 
     def offer(self, request: Request) -> Answer:
-        accepted = self._handlers.offer(request.peer, OfferMessage.parse(request.body))
+        accepted = self._handlers.offer(request.peer, OfferMessage.parse(request.body), request.address)
         place = {"Location": f"{TRANSFERS}/{accepted.message.transfer}"}
         return Answer(accepted.message.body(), status=200 if accepted.known else 201, headers=place)
 

@@ -22,7 +22,7 @@ from engine.wire.connections import Connections
 from engine.wire.journal import Incoming
 from engine.wire.pack import BODY_LIMIT, read_pack
 from engine.wire.problem import ProblemError
-from engine.wire.routes import CHUNK_PATH, PACK_PATH, PEER_HEADER, ROUTES, Route
+from engine.wire.routes import ADDRESS_HEADER, CHUNK_PATH, PACK_PATH, PEER_HEADER, ROUTES, Route
 from engine.wire.sink import ChunkSink
 from engine.wire.tls import Peer
 
@@ -123,7 +123,11 @@ class Listener:
     async def _pass_on(self, route: Route, request: web.Request) -> web.Response:
         size = content_length(request, route.limit)
         peer: Peer = request["peer"]
-        headers = {PEER_HEADER: base64.b64encode(peer.der).decode("ascii"), "Content-Length": str(size)}
+        headers = {
+            PEER_HEADER: base64.b64encode(peer.der).decode("ascii"),
+            ADDRESS_HEADER: _address(request),
+            "Content-Length": str(size),
+        }
         url, body = f"http://owner{request.rel_url.raw_path}", request.content if size else None
         try:
             async with self._owner.request(route.method, url, data=body, headers=headers) as answer:
@@ -170,3 +174,9 @@ class Listener:
 
     async def _rest(self, _: web.Application) -> None:
         await asyncio.to_thread(self._pool.shutdown)
+
+
+def _address(request: web.Request) -> str:
+    """Return the address that the connection comes from; empty if the system does not say."""
+    name = request.transport.get_extra_info("peername") if request.transport else None
+    return str(name[0]) if name else ""

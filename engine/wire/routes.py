@@ -19,6 +19,7 @@ CHUNK_PATH: Final = f"{TRANSFERS}/{TRANSFER}/chunks/{{sha256:[0-9a-f]{{64}}}}"
 PACK_PATH: Final = f"{TRANSFERS}/{TRANSFER}/packs"
 
 PEER_HEADER: Final = "Lading-Peer-Certificate"
+ADDRESS_HEADER: Final = "Lading-Peer-Address"
 """Set by a listener for the owner: the peer's leaf, DER in base64. From outside it is never passed on."""
 
 

@@ -29,6 +29,7 @@ def gateway_parts(office: Office, journal: Journal) -> GatewayParts:
         remember=office.remember,
         newest_checkpoint=office.newest_checkpoint,
         keep_attestation=office.keep_attestation,
+        zone=settings.zones.of,
         document=lambda: own_document(office.layout),
     )
 

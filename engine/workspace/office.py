@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
 
 from sqlalchemy import Engine
 
@@ -275,6 +276,10 @@ class Office:
 
         pinned = Partner(organization, document.gateway_url, document.gateway_ca, context, self.clock)
         return CourierPartner(Courier(pinned))
+
+    def zone_of(self, organization: str) -> str:
+        """Return the network zone that a partner's gateway is in."""
+        return self.settings.zones.of_host(urlsplit(self.trust.document(organization).gateway_url).hostname or "")
 
     def client_leaf(self) -> Leaf:
         """Return the certificate to dial partners with; a new one when a third of its life is over."""

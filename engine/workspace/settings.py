@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from engine.errors import UsageError, WorkspaceError
+from engine.workspace.zones import Zones
 
 ORGANIZATION = re.compile(r"(?=.{3,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
 REGION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
@@ -96,6 +97,7 @@ class Settings(_Section):
     organization: OrganizationSettings
     gateway: GatewaySettings = GatewaySettings()
     signing: SigningSettings = SigningSettings()
+    zones: Zones = Zones()
 
     @property
     def issuer(self) -> str:

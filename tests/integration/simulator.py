@@ -225,7 +225,7 @@ class Link:
 
     def offer(self, message: OfferMessage) -> AcceptanceMessage:
         sent = OfferMessage.parse(message.body())
-        return self._ask("offer", lambda: self._other.handlers.offer(self._us, sent).message)
+        return self._ask("offer", lambda: self._other.handlers.offer(self._us, sent, "127.0.0.1").message)
 
     def missing(self, transfer: str, chunks: ChunkMap) -> frozenset[str]:
         answer: MissingMessage = self._ask("missing", lambda: self._other.handlers.missing(self._us, transfer))

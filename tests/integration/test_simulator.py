@@ -45,9 +45,9 @@ def test_an_offer_again_is_answered_alike_and_another_under_its_id_is_refused(
     assert kept is not None
     message = OfferMessage.parse(kept)
 
-    again = two.borealis.handlers.offer("acme.example", message)
+    again = two.borealis.handlers.offer("acme.example", message, "127.0.0.1")
     with pytest.raises(ProblemError) as stranger:
-        two.borealis.handlers.offer("borealis.example", message)
+        two.borealis.handlers.offer("borealis.example", message, "127.0.0.1")
 
     assert again.known
     assert stranger.value.problem.status in {403, 409}

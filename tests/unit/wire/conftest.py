@@ -73,8 +73,10 @@ class Desk:
     journal: Journal
     asked: list[tuple[str, str, object]] = field(default_factory=list)
     answers: dict[str, Any] = field(default_factory=dict)
+    addresses: list[str] = field(default_factory=list)
 
-    def offer(self, peer: str, message: OfferMessage) -> Accepted:
+    def offer(self, peer: str, message: OfferMessage, address: str) -> Accepted:
+        self.addresses.append(address)
         self._note("offer", peer, message)
         transfer = "tr-" + digest(message.manifest.encode())[:24]
         known = self.asked.count(("offer", peer, message)) > 1

@@ -1,0 +1,57 @@
+"""Network zones: the first range that has an address counts, and what is in none is outside."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from engine.errors import WorkspaceError
+from engine.workspace.settings import load_settings
+from engine.workspace.zones import Zones
+
+ZONES = Zones(
+    {"lab": ("10.20.0.0/16",), "partner": ("10.0.0.0/8", "2001:db8::/32"), "here": ("127.0.0.1/32", "::1/128")}
+)
+
+
+@pytest.mark.parametrize(
+    ("address", "zone"),
+    {
+        "10.20.3.4": "lab",
+        "10.21.0.1": "partner",
+        "2001:db8::17": "partner",
+        "::ffff:10.20.0.1": "lab",
+        "fe80::1%eth0": "outside",
+        "192.0.2.1": "outside",
+        "": "outside",
+        "10.20.0.1, 192.0.2.1": "outside",
+    }.items(),
+)
+def test_the_zone_of_an_address(address: str, zone: str) -> None:
+    assert ZONES.of(address) == zone
+
+
+def test_without_zones_everybody_is_a_partner() -> None:
+    assert (Zones().of("192.0.2.1"), Zones().of_host("nowhere.invalid")) == ("partner", "partner")
+
+
+def test_a_host_is_where_all_its_addresses_are() -> None:
+    assert ZONES.of_host("127.0.0.1") == "here"
+    assert ZONES.of_host("nowhere.invalid") == "outside"
+
+
+@pytest.mark.parametrize(
+    ("zones", "says"),
+    [({"lab": ["10.0.0.1/8"]}, "host bits"), ({"lab": ["ten"]}, "found 'ten'"), ({"La b": ["10.0.0.0/8"]}, "La b")],
+)
+def test_what_is_no_range_is_named(zones: dict[str, list[str]], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        Zones.model_validate(zones)
+
+
+def test_a_setting_that_is_wrong_is_named_with_its_field(home: Path) -> None:
+    path = home / "lading.toml"
+    path.write_text(path.read_text() + '\n[zones]\nlab = ["ten"]\n')
+
+    with pytest.raises(WorkspaceError, match=r"zones\.lab"):
+        load_settings(path)
