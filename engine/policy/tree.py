@@ -1,7 +1,8 @@
 """Walking the syntax trees of Cedar policies."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any
 
 from cedarpy import pst
@@ -9,20 +10,34 @@ from cedarpy import pst
 
 def walk(node: object) -> Iterator[Any]:
     """Yield `node` and every node below it, from left to right, each before what is in it."""
-    if is_dataclass(node):
-        yield node
-    for child in children(node):
-        yield from walk(child)
+    stack = [node]
+    while stack:
+        each = stack.pop()
+        kind: Any = type(each)
+        below, is_node = _read(kind)
+        if is_node:
+            yield each
+        stack += reversed(below(each))
 
 
-def children(node: object) -> Iterator[object]:
-    """Yield what stands directly below a node, from left to right. Cedar nests at most 100 deep."""
-    if isinstance(node, tuple):
-        yield from node
-    elif isinstance(node, Mapping):
-        yield from node.values()
-    elif is_dataclass(node):
-        yield from (getattr(node, field.name) for field in fields(node))
+def children(node: object) -> Sequence[object]:
+    """Return what stands directly below a node, from left to right. Cedar nests at most 100 deep."""
+    kind: Any = type(node)
+    below, _ = _read(kind)
+    return below(node)
+
+
+@cache
+def _read(kind: type) -> tuple[Callable[[Any], Sequence[object]], bool]:
+    """Say how to read what stands below a value of some kind, and whether that is a node. Found out once a kind."""
+    if issubclass(kind, tuple):
+        return (lambda value: value), False
+    if issubclass(kind, Mapping):
+        return (lambda value: tuple(value.values())), False
+    if not is_dataclass(kind):
+        return (lambda _: ()), False
+    names = tuple(field.name for field in fields(kind))
+    return (lambda node: [getattr(node, name) for name in names]), True
 
 
 def conjuncts(expression: pst.Expr) -> tuple[pst.Expr, ...]:
