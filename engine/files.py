@@ -1,7 +1,9 @@
 """Writing files so that a crash leaves the old one or the new one, never half of either."""
 
+import errno
 import os
 import secrets
+import stat
 from pathlib import Path
 
 
@@ -30,6 +32,19 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def read_regular(path: Path, limit: int) -> bytes:
+    """Read at most `limit` bytes of a regular file, following no link and waiting for nobody.
+
+    Raises:
+        OSError: there is none, it is a link, a pipe, a device or a folder, or it cannot be read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        return file.read(limit)
 
 
 def write_secret(path: Path, data: bytes) -> None:

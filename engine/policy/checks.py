@@ -21,6 +21,7 @@ UNKNOWN_GROUP: Final = "action-group-unknown"
 
 FIRM: Final = BLOCKING | {
     UNKNOWN_GROUP,
+    "annotation-too-long",
     "override-of-never-overridable",
     "missing-id",
     "missing-owner",
@@ -28,6 +29,8 @@ FIRM: Final = BLOCKING | {
 }
 """Codes that matter whatever `bundle.toml` says: whoever edits a folder must not be able to talk them away."""
 
+_LONGEST_ID: Final = 128  # characters; every decision names ids
+_LONGEST_NOTE: Final = 2000
 _ID: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _REQUIRED: Final = {
     "id": 'Give it a name of its own, such as @id("deny-residency").',
@@ -101,8 +104,8 @@ def _annotations(statement: Statement, node: pst.Template) -> Iterator[Finding]:
         if not given.get(each, "").strip():
             yield mark(statement, 0, f"missing-{each}", f"{name}: no @{each}, expected one", remedy)
     id_ = given.get("id", "").strip()
-    if "`" in id_ or not id_.isprintable():
-        remedy = "Leave out backticks and what cannot be seen."
+    if "`" in id_ or not id_.isprintable() or len(id_) > _LONGEST_ID:
+        remedy = f"Leave out backticks and what cannot be seen, and use at most {_LONGEST_ID} characters."
         yield mark(
             statement,
             0,
@@ -114,6 +117,9 @@ def _annotations(statement: Statement, node: pst.Template) -> Iterator[Finding]:
         message = f"{name}: the @id is not written in lower case with hyphens, such as deny-residency"
         yield mark(statement, of_words(statement, [f'@id("{id_}")']), "id-malformed", message, "Rename it.")
     for each, value in given.items():
+        if len(value) > _LONGEST_NOTE:
+            message = f"{name}: @{each} has {len(value)} characters, expected at most {_LONGEST_NOTE}"
+            yield mark(statement, 0, "annotation-too-long", message, "Shorten it: every denial carries it.")
         if each not in _REQUIRED and value not in _CHOICES.get(each, ()):
             known = ", ".join(f'@{each}("{choice}")' for each, choices in _CHOICES.items() for choice in choices)
             message = f'{name}: @{each}("{value}") means nothing here, expected one of {known}'

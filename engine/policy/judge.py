@@ -1,6 +1,8 @@
 """The judge: asks the engine, and makes every answer durable before anybody acts on it. No log, no permit."""
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 from engine.digest import JSON
@@ -8,7 +10,9 @@ from engine.events import Clock, Event, Recorder, event_id
 from engine.policy.directory import Directory
 from engine.policy.engine import PolicyEngine
 from engine.policy.facts import AgreementFacts, ArtifactFacts, TransferFacts, build_request
-from engine.policy.model import Decision, EntityUid
+from engine.policy.model import Decision, Entity, EntityUid, Request
+
+logger = logging.getLogger("lading.policy")
 
 
 class Policies(Protocol):
@@ -85,7 +89,6 @@ class Judge:
         principal = directory.principal(identity) or EntityUid("User", identity)
         request, entities = build_request(action, principal, directory, artifact, agreement, transfer, purpose=purpose)
         decision = engine.decide(request, entities, now)
-        shadows = [each.decide(request, entities, now) for each in self._policies.shadows()]
         if decision.slice_digest is not None and decision.slice is not None:
             self._policies.keep_slice(decision.slice_digest, decision.slice)
         named: dict[str, Any] = {
@@ -95,9 +98,20 @@ class Judge:
             **(about or {}),
         }
         kind = "failsafe" if decision.failsafe else decision.decision.value
-        events = [_event(decision, kind, action, named), *(_event(each, "shadow", action, named) for each in shadows)]
-        self._recorder.record_many(events)
+        self._recorder.record(_event(decision, kind, action, named))
+        self._shadow(request, entities, now, action, named)
         return decision
+
+    def _shadow(
+        self, request: Request, entities: Iterable[Entity], now: datetime, action: str, named: Mapping[str, Any]
+    ) -> None:
+        """Record what candidates in shadow say. INVARIANT: whatever goes wrong with them, the decision stands."""
+        try:
+            said = [each.decide(request, entities, now) for each in self._policies.shadows()]
+            if said:
+                self._recorder.record_many([_event(each, "shadow", action, named) for each in said])
+        except Exception:
+            logger.exception("candidates in shadow could not be recorded")
 
 
 def _event(decision: Decision, kind: str, action: str, named: Mapping[str, Any]) -> Event:

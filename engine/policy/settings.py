@@ -25,6 +25,7 @@ from typing import Annotated, Final
 from pydantic import Field, TypeAdapter, ValidationError
 
 from engine.errors import PolicyError
+from engine.files import read_regular
 from engine.findings import Severity
 from engine.policy.documents import Section, faults
 
@@ -85,8 +86,7 @@ def read_settings(path: Path) -> Settings:
         PolicyError: it is too large, not TOML, or a field is unknown or malformed; the message names every such field.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_SETTINGS_BYTES + 1)
+        data = read_regular(path, MAX_SETTINGS_BYTES + 1)
     except FileNotFoundError:
         return NOTHING_SET
     except OSError as error:

@@ -12,16 +12,24 @@ from typing import Final
 
 from engine.digest import canonical, sha256
 from engine.errors import PolicyError
+from engine.files import read_regular
 from engine.findings import Place
 from engine.policy.settings import NOTHING_SET, SETTINGS_FILE, Settings, read_settings
 
 MAX_FILE_BYTES: Final = 1024 * 1024
 MAX_FILES: Final = 1000
+MAX_DEPTH: Final = 100
+MAX_OPERATORS: Final = 800
+MAX_DECLARED: Final = 1000
+"""Words of a schema outside of brackets: closing a hierarchy of actions takes the third power of their number."""
 
 _REMEDY: Final = "Mend the policy folder, or copy the starter policies again."
 _TOKEN: Final = re.compile(
-    r"""(?P<skipped> \s+ | //[^\n]* ) | "(?:[^"\\]|\\.)*" | (?P<end> ; ) | [^\s/";]+ | .""", re.VERBOSE | re.DOTALL
+    r"""(?P<skipped> \s+ | //[^\n]* ) | (?P<text> "(?:[^"\\]|\\.)*+(?:"|\\?\Z) ) | (?P<end> ; ) | [^\s/";]+ | .""",
+    re.VERBOSE | re.DOTALL,
 )
+_OPERATOR: Final = re.compile(r"&&|\|\||[-+*.]|\bif\b")
+_NAME: Final = re.compile(r"[A-Za-z_]\w*")
 _PART: Final = re.compile(r'"(?:[^"\\]|\\.)*"|\w+|::|[=!<>]=|&&|\|\||.', re.DOTALL)
 
 
@@ -106,6 +114,8 @@ def read_folder(folder: Path) -> PolicySource:
     if nested is not None:
         raise _broken(folder / nested, "stands in a subfolder, expected beside the schema")
     files = {name: _read(folder / name) for name in names}
+    for name in names:
+        _check_extent(folder / name, _text(folder / name, files[name]))
     schemas = [name for name in names if name.lower().endswith(".cedarschema")]
     if len(schemas) > 1:
         raise _broken(folder, f"{len(schemas)} files end in .cedarschema, expected one")
@@ -149,13 +159,48 @@ def split(text: str) -> Iterator[tuple[int, int, str]]:
 def _policy_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise _broken(folder, "is not a folder")
-    return [path for path in folder.rglob("*") if path.suffix.lower() in {".cedar", ".cedarschema"}]
+    return [
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in {".cedar", ".cedarschema"}
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)  # an editor's own affair
+    ]
+
+
+def _check_extent(path: Path, text: str) -> None:
+    """Refuse what is nested or chained so far that the parser would end the process.
+
+    INVARIANT: Cedar's parser sees no text that did not pass here. It recurses, and a stack that overflows in it
+    cannot be caught.
+    """
+    depth, operators, declared = 0, 0, 0
+    for token in _TOKEN.finditer(text):
+        if token["end"] is not None:
+            operators = 0
+        if depth == 0 and token["skipped"] is None:
+            declared += len(_NAME.findall(token[0]))
+        if token["skipped"] is not None or token["text"] is not None:
+            continue
+        for sign in token[0]:
+            depth += (sign in "([{<") - (sign in ")]}>")
+            if depth > MAX_DEPTH:
+                raise _broken(path, f"nests more than {MAX_DEPTH} deep at line {_line(text, token.start())}")
+        if declared > MAX_DECLARED and path.suffix.lower() == ".cedarschema":
+            raise _broken(path, f"declares more than fits into {MAX_DECLARED} words")
+        operators += len(_OPERATOR.findall(token[0]))
+        if operators > MAX_OPERATORS:
+            raise _broken(
+                path, f"has more than {MAX_OPERATORS} operators in one policy at line {_line(text, token.start())}"
+            )
+
+
+def _line(text: str, offset: int) -> int:
+    return 1 + text.count("\n", 0, offset)
 
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
+        data = read_regular(path, MAX_FILE_BYTES + 1)
     except OSError as error:
         raise _broken(path, f"cannot be read: {error.strerror}") from None
     if len(data) > MAX_FILE_BYTES:

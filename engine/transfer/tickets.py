@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 
 from sqlalchemy import Engine, Row, insert, select, update
 
-from engine.errors import InputError
+from engine.errors import InputError, UsageError
 from engine.events import Clock
 from engine.transfer.tables import break_glass
 
@@ -84,6 +84,20 @@ class TicketTable:
             connection.execute(update(break_glass).where(break_glass.c.id == ticket.id).values(_values(ticket)))
         return ticket
 
+    def change(self, ticket: Ticket, *, before: str) -> Ticket:
+        """Write a ticket's new standing, if it still stands as it did.
+
+        Raises:
+            UsageError: somebody else changed it meanwhile.
+        """
+        same = (break_glass.c.id == ticket.id) & (break_glass.c.state == before)
+        with self._engine.begin() as connection:
+            if connection.execute(update(break_glass).where(same).values(_values(ticket))).rowcount != 1:
+                raise UsageError(
+                    f"{ticket.id} is no longer {before}", remedy="'lading breakglass list' shows how it stands."
+                )
+        return ticket
+
     def get(self, ref: str) -> Ticket:
         """Return a ticket by its id or a unique prefix of it.
 
@@ -118,7 +132,7 @@ class TicketTable:
         """Note that policy permitted by a ticket: its review is open from the first time on."""
         if ticket.state != APPROVED:
             return ticket
-        return self.save(replace(ticket, state=USED, used=self._clock().timestamp()))
+        return self.change(replace(ticket, state=USED, used=self._clock().timestamp()), before=APPROVED)
 
     def overdue(self) -> list[Ticket]:
         """Return the tickets whose review has been open for too long."""

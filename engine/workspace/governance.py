@@ -91,8 +91,9 @@ class Governance:
         Raises:
             PolicyError: it cannot be read.
         """
+        found = self.on_disk()
         with self.lock:
-            return self.lifecycle.see(self.on_disk())
+            return self.lifecycle.see(found)
 
     def on_disk(self) -> Snapshot:
         """Return the policy folder as it is now.

@@ -199,6 +199,64 @@ def test_a_review_left_open_for_a_week_blocks_the_next_ticket(two: PartnerSimula
     assert approve(two, ticket)["state"] == "approved"
 
 
+def test_a_transfer_that_a_person_refused_is_not_revived_by_a_ticket(two: PartnerSimulator, tmp_path: Path) -> None:
+    _, transfer = denied(two, tmp_path / "m", "refused")
+    ticket = request(two, transfer)
+    two.acme.ask("approval.refuse", who="abe", transfer=transfer, reason="never send this")
+
+    with pytest.raises(UsageError, match="by a person"):
+        approve(two, ticket)
+    with pytest.raises(UsageError, match="by a person"):
+        request(two, transfer)
+
+    assert two.acme.office.outgoing.get(transfer).state == "denied"
+
+
+def test_a_completed_transfer_is_not_revived_by_a_second_ticket(two: PartnerSimulator, tmp_path: Path) -> None:
+    root, transfer = denied(two, tmp_path / "m", "completed")
+    approve(two, request(two, transfer))
+    second = request(two, transfer)
+    assert two.send(root)["state"] == "completed"
+
+    with pytest.raises(UsageError, match="is completed"):
+        approve(two, second)
+
+    assert two.acme.office.outgoing.get(transfer).state == "completed"
+
+
+def test_what_came_up_after_the_ticket_is_not_waived(two: PartnerSimulator, tmp_path: Path) -> None:
+    root, transfer = denied(two, tmp_path / "m", "later")
+    approve(two, request(two, transfer))
+    (tmp_path / "m" / "hollow").mkdir()  # an empty folder, which the ticket does not name
+
+    assert two.send(root)["state"] == "denied"
+
+
+def test_two_approvals_at_once_lose_no_review(
+    two: PartnerSimulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, transfer = denied(two, tmp_path / "m", "race")
+    ticket = request(two, transfer)
+    office = two.acme.office
+    real = type(office).sign
+    faster: list[str] = []
+
+    def slow(self: Any, statement: bytes, who: str) -> bytes:
+        signed = real(self, statement, who)
+        if not faster and b"break-glass" in statement:
+            faster.append(who)
+            approve(two, ticket)  # another thread is faster, and the transfer goes
+            assert two.send(root)["state"] == "completed"
+        return signed
+
+    monkeypatch.setattr(type(office), "sign", slow)
+    with pytest.raises(UsageError, match="no longer requested"):
+        approve(two, ticket)
+
+    assert faster
+    assert (office.tickets.get(ticket).state, office.outgoing.get(transfer).state) == (USED, "completed")
+
+
 def statement(two: PartnerSimulator, transfer: str) -> BreakGlass:
     """A ticket as it should be, for a transfer."""
     office = two.acme.office

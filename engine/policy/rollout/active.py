@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-from engine.errors import PolicyError
+from engine.errors import LadingError, PolicyError
 from engine.policy.bundle import PolicyBundle
 from engine.policy.engine import PolicyEngine
 from engine.policy.model import Mode
@@ -46,7 +46,7 @@ class ActivePolicies:
         for digest in self._store.shadows():
             try:
                 engines.append(self.prepare(digest, "shadow"))
-            except PolicyError:
+            except (LadingError, OSError):
                 continue
         return engines
 

@@ -104,6 +104,11 @@ class Lifecycle:
                 f"bundle {found.digest[:16]} is {found.state}: {found.report['summary']}",
                 remedy="Mend it; 'lading policy check' and 'lading policy test' show everything that is wrong.",
             )
+        if found.state == "proposed" and found.author != author:
+            raise UsageError(
+                f"{found.author} proposed bundle {found.digest[:16]} already",
+                remedy="Approve it, or have it withdrawn before you propose it yourself.",
+            )
         active = self.store.active()
         drafted = replace(found, state="proposed", author=author, reason=reason, base=active, approval=None)
         payload: dict[str, JSON] = {"reason": reason, "base": active, "report": found.report}
@@ -215,7 +220,9 @@ class Lifecycle:
         Raises:
             UsageError: it is not proposed.
         """
-        found = self._proposed(ref)
+        found = self.store.named(ref)
+        if found.state != "proposed":
+            raise UsageError(f"bundle {found.digest[:16]} is {found.state}, expected proposed", remedy=_LOOK)
         self._record("policy.refused", found.digest, f"{who}:{self._now()}", who, {"reason": reason})
         return self.store.save(replace(found, state="withdrawn", approval=None))
 
@@ -223,11 +230,14 @@ class Lifecycle:
         """Let a candidate decide in shadow: its answers are recorded, and nobody acts on them.
 
         Raises:
-            UsageError: it does not load.
+            UsageError: it is not ready.
         """
         found = self.store.named(ref)
-        if found.state == "broken":
-            raise UsageError(f"bundle {found.digest[:16]} does not load", remedy="Mend it first.")
+        if found.state not in {"ready", "proposed"}:
+            raise UsageError(
+                f"bundle {found.digest[:16]} is {found.state}, expected ready or proposed",
+                remedy="Mend it first, and let it pass its suites.",
+            )
         self._record("policy.shadowed", found.digest, f"{who}:{self._now()}", who, {"shadow": True})
         self.store.set_shadow(found.digest, who)
         return found

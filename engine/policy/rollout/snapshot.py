@@ -9,11 +9,13 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final, Self
 
 from engine.digest import canonical, sha256
 from engine.errors import PolicyError
+from engine.files import read_regular
 
 MAX_FILE_BYTES: Final = 4 << 20
 MAX_FILES: Final = 4000
@@ -53,10 +55,17 @@ class Snapshot:
             PolicyError: a file vanished meanwhile, cannot be read, is no UTF-8 or too large, or there are too many.
         """
         try:
-            paths = sorted(_paths(folder))
+            paths = sorted(islice(_paths(folder), MAX_FILES + 1))
             if len(paths) > MAX_FILES:
-                raise _refused(f"{folder} has {len(paths)} files, expected at most {MAX_FILES}")
-            return cls.of({path.relative_to(folder).as_posix(): _text(path) for path in paths})
+                raise _refused(f"{folder} has more than {MAX_FILES} files, expected at most so many")
+            files: dict[str, str] = {}
+            size = 0
+            for path in paths:
+                files[path.relative_to(folder).as_posix()] = text = _text(path)
+                size += len(text)
+                if size > MAX_SNAPSHOT_BYTES:
+                    raise _refused(f"{folder} has more than {MAX_SNAPSHOT_BYTES} bytes, expected at most so many")
+            return cls.of(files)
         except FileNotFoundError as error:
             raise _refused(f"{error.filename} vanished while it was read") from None
         except OSError as error:
@@ -92,8 +101,7 @@ def _paths(folder: Path) -> Iterator[Path]:
 
 
 def _text(path: Path) -> str:
-    with path.open("rb") as file:
-        data = file.read(MAX_FILE_BYTES + 1)
+    data = read_regular(path, MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
         raise _refused(f"{path} has more than {MAX_FILE_BYTES} bytes")
     try:

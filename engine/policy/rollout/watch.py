@@ -12,6 +12,7 @@ from engine.policy.rollout.store import Candidate
 logger = logging.getLogger("lading.policy")
 
 SETTLE_MILLISECONDS: Final = 100
+STOP_SECONDS: Final = 30.0
 LOOK_MILLISECONDS: Final = 2000
 """How often the folder is looked at without being told: a folder that was moved away tells nothing."""
 
@@ -43,7 +44,7 @@ class FolderWatch:
         """Finish the look that is being taken, and end."""
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
         while not self._stop.is_set():

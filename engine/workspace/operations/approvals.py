@@ -77,7 +77,8 @@ def refuse(office: Office, call: Call, params: Answer) -> dict[str, JSON]:
         return describe_denial(decision)
     payload: dict[str, JSON] = {"reason": params.reason}
     office.log.record(transfer_event(transfer, "approval.refused", decision.id, payload, actor=who))
-    office.outgoing.save(replace(transfer, state="denied", detail=f"refused by {who}: {params.reason}"))
+    ended = replace(transfer, state="denied", detail=f"refused by {who}: {params.reason}")
+    office.outgoing.save(ended, {"refused": decision.record})
     return {"id": transfer.id, "refused_by": who}
 
 

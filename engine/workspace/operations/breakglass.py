@@ -14,7 +14,7 @@ from engine.errors import UntrustedIdentity, UsageError
 from engine.events import timestamp
 from engine.transfer.asking import ask_second, kept_preflight
 from engine.transfer.break_glass import LIFE, objection, plan_digest, waivable
-from engine.transfer.outgoing import Outgoing
+from engine.transfer.outgoing import FIRST_STEP, Outgoing
 from engine.transfer.pipeline import AWAITING
 from engine.transfer.reports import transfer_event
 from engine.transfer.tickets import APPROVED, REQUESTED, REVIEWED, USED, Ticket
@@ -74,7 +74,8 @@ def request(office: Office, call: Call, params: Request) -> dict[str, JSON]:
     }
     office.tickets.add(ticket)
     office.log.record(transfer_event(transfer, "breakglass.requested", ticket.id, payload, actor=who))
-    office.outgoing.save(replace(transfer, state=AWAITING, detail=f"waits for break-glass {ticket.id}"))
+    waiting = replace(transfer, state=AWAITING, step=FIRST_STEP, detail=f"waits for break-glass {ticket.id}")
+    office.outgoing.save(waiting)
     return describe(ticket)
 
 
@@ -83,6 +84,7 @@ def approve(office: Office, call: Call, params: Approve) -> dict[str, JSON]:
     who = office.caller(call.token).identity
     ticket = _in_state(office, params.id, REQUESTED)
     transfer = office.outgoing.get(ticket.transfer)
+    _check_waits(office, transfer)
     overdue = office.tickets.overdue()
     if overdue:
         raise UsageError(
@@ -131,9 +133,11 @@ def approve(office: Office, call: Call, params: Approve) -> dict[str, JSON]:
         transfer, "breakglass.approved", said.nonce, payload, actor=who, statement=sha256(said.statement())
     )
     office.log.record(event)
-    office.tickets.save(approved)
-    # It may have been tried, and denied, while the ticket was only asked for.
-    office.outgoing.save(replace(office.outgoing.get(transfer.id), state=AWAITING, detail=f"may go on by {ticket.id}"))
+    office.tickets.change(approved, before=REQUESTED)
+    # It may have been tried, and denied, while the ticket was only asked for; and what it waives is checked again.
+    _check_waits(office, office.outgoing.get(transfer.id))
+    waiting = replace(office.outgoing.get(transfer.id), state=AWAITING, step=FIRST_STEP)
+    office.outgoing.save(replace(waiting, detail=f"may go on by {ticket.id}"))
     return describe(approved)
 
 
@@ -159,7 +163,8 @@ def review(office: Office, call: Call, params: Review) -> dict[str, JSON]:
     payload: dict[str, JSON] = {"ticket": ticket.ticket, "finding": params.finding}
     office.log.record(transfer_event(transfer, "breakglass.reviewed", ticket.id, payload, actor=who))
     closed = replace(ticket, state=REVIEWED, reviewer=who, finding=params.finding, reviewed=office.clock().timestamp())
-    return describe(office.tickets.save(closed))
+    office.tickets.change(closed, before=USED)
+    return describe(closed)
 
 
 def describe(ticket: Ticket) -> dict[str, JSON]:
@@ -200,12 +205,7 @@ def _check_reopenable(office: Office, call: Call, transfer: Outgoing, waives: li
             "the active policies know no break-glass",
             remedy="Propose policies whose schema has the action breakGlass; the starter policies of this release do.",
         )
-    kept = json.loads(office.outgoing.document(transfer.id, "decision") or b"{}")
-    if transfer.state not in {"denied", AWAITING} or "break-glass" not in kept.get("obligations", ()):
-        raise UsageError(
-            f"{transfer.id} is {transfer.state}, and no break-glass would let it go",
-            remedy="It helps a transfer that was denied for failed checks alone; 'lading policy explain' says why.",
-        )
+    _check_waits(office, transfer)
     failed = set(kept_preflight(transfer_parts(office, call), transfer).failed)
     left = sorted(failed - set(waives))
     if left:
@@ -215,6 +215,21 @@ def _check_reopenable(office: Office, call: Call, transfer: Outgoing, waives: li
         raise UsageError(
             f"{pending.id} was asked for already",
             remedy=f"'lading breakglass approve {pending.id}', by a second person.",
+        )
+
+
+def _check_waits(office: Office, transfer: Outgoing) -> None:
+    """Check that a transfer was denied for failed checks, and by nobody and nothing else.
+
+    Raises:
+        UsageError: it is over, or waits for something else.
+    """
+    kept = json.loads(office.outgoing.document(transfer.id, "decision") or b"{}")
+    refused = office.outgoing.document(transfer.id, "refused") is not None
+    if transfer.state not in {"denied", AWAITING} or refused or "break-glass" not in kept.get("obligations", ()):
+        raise UsageError(
+            f"{transfer.id} is {transfer.state}{' by a person' * refused}, and no break-glass would let it go",
+            remedy="It helps a transfer that was denied for failed checks alone; 'lading policy explain' says why.",
         )
 
 

@@ -6,10 +6,14 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from engine.digest import JSON
+from engine.errors import UsageError
+from engine.policy.engine import PolicyEngine
+from engine.policy.facts import build_request
 from engine.policy.rollout.store import Activation, Candidate
 from engine.workspace.office import Office
 from engine.workspace.operations import Call, Params
 
+TWO = 2
 Reason = Annotated[str, Field(min_length=1, max_length=1000)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{4,64}$")]
 
@@ -98,10 +102,13 @@ def shadow(office: Office, call: Call, params: Shadow) -> Any:
 def _governing(office: Office, call: Call, act: Callable[[str], dict[str, JSON]]) -> dict[str, JSON]:
     """Change policies as whoever calls, if the policies that decide now let them, one change at a time."""
     who = office.caller(call.token).identity
-    denied = office.denial(office.governance.action, who)
-    if denied is not None:
-        return denied
-    with office.governance.lock:
+    governance = office.governance
+    with governance.lock:
+        # Asked while nobody else changes anything, so that who lost the right meanwhile does not change it either.
+        denied = office.denial(governance.action, who)
+        if denied is not None:
+            return denied
+        governance.lifecycle.settle()
         return act(who)
 
 
@@ -109,9 +116,26 @@ def _activate(office: Office, ref: str) -> dict[str, JSON]:
     governance = office.governance
     action = governance.action
     # Compiled before it counts, so that no decision has to wait for it.
-    governance.active.prepare(governance.store.named(ref).digest)
+    _check_governable(office, governance.active.prepare(governance.store.named(ref).digest))
     done = governance.lifecycle.activate(ref, lambda identity: office.judge.ask(action, identity).permitted)
     return _activation(done)
+
+
+def _check_governable(office: Office, engine: PolicyEngine) -> None:
+    """Check that two people could change policies again once a bundle decides.
+
+    Raises:
+        UsageError: fewer could, so that nobody could ever leave the bundle.
+    """
+    action = "govern" if "govern" in engine.bundle.slices else "administer"
+    directory, now = office.directory, office.clock()
+    asked = [(*build_request(action, member.uid, directory), now) for member in directory.members]
+    able = sum(verdict.permitted for verdict in engine.answer_many(asked))
+    if able < TWO:
+        raise UsageError(
+            f"under bundle {engine.bundle.digest[:16]} only {able} of {len(asked)} could {action}, expected two",
+            remedy="Let two people of the directory change policies, so that a mistake can be taken back.",
+        )
 
 
 def _candidate(found: Candidate) -> dict[str, JSON]:

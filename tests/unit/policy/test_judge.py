@@ -124,3 +124,21 @@ def test_a_shadow_answers_beside_the_decision_and_nobody_can_take_it_for_one(
     assert (binding.type, shadow.type, shadow.decision) == ("decision.permit", "decision.shadow", None)
     assert json.loads(str(shadow.payload["record"]))["mode"] == "shadow"
     assert json.loads(decision.record)["mode"] == "enforce"
+
+
+class Choosy(Notebook):
+    """A recorder that takes no shadows."""
+
+    def record_many(self, events: Sequence[Event]) -> list[Recorded]:
+        raise WorkspaceError(f"{events[0].type} is too large", remedy="Shorten it.")
+
+
+def test_a_shadow_that_cannot_be_recorded_stops_no_decision(
+    starter: PolicyBundle, acme: Directory, administrator: str
+) -> None:
+    notebook = Choosy()
+
+    decision = Judge(Desk(starter, starter), lambda: acme, notebook, lambda: NOW).ask("administer", administrator)
+
+    assert decision.permitted
+    assert [event.type for event in notebook.events] == ["decision.permit"]

@@ -55,10 +55,25 @@ def test_what_an_editor_leaves_beside_a_file_is_not_part_of_it(folder: Path) -> 
     assert Snapshot.read(folder) == before
 
 
-def test_a_file_that_vanishes_while_it_is_read_is_named(folder: Path) -> None:
-    (folder / "gone.cedar").symlink_to(folder / "nowhere.cedar")
+def test_a_file_that_vanishes_while_it_is_read_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_paths", lambda _: iter([folder / "gone.cedar"]))
 
     with pytest.raises(PolicyError, match=r"gone\.cedar vanished"):
+        Snapshot.read(folder)
+
+
+def test_a_link_that_leads_out_of_the_folder_is_not_read(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("api-token: s3cr3t")
+    (folder / "tests" / "leak.yaml").symlink_to(tmp_path / "token")
+
+    with pytest.raises(PolicyError, match=r"leak\.yaml cannot be read"):
+        Snapshot.read(folder)
+
+
+def test_a_folder_is_limited_as_a_whole(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_SNAPSHOT_BYTES", 1000)
+
+    with pytest.raises(PolicyError, match="more than 1000 bytes"):
         Snapshot.read(folder)
 
 

@@ -2,7 +2,7 @@
 
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -16,48 +16,12 @@ from engine.policy.rollout.approval import PolicyApproval
 from engine.policy.rollout.store import Candidate
 from engine.policy.rollout.watch import FolderWatch
 from engine.workspace.decisions import recorded_decision, recorded_decisions
-from engine.workspace.layout import Layout
 from engine.workspace.office import Office
 from engine.workspace.policy_history import history, shadow_differences
 from tests.unit.workspace.conftest import ask, hire, model
+from tests.unit.workspace.governing.conftest import active, approve, edit, propose, reword, types
 
 BOUND = 30.0
-
-
-@pytest.fixture
-def office(home: Path) -> Iterator[Office]:
-    hire(home, "bea", roles="security")
-    with Office(Layout(home)) as opened:
-        ask(opened, "trust.issue")
-        yield opened
-
-
-def edit(office: Office, file: str, old: str, new: str) -> None:
-    path = office.layout.policies / file
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new))
-
-
-def reword(office: Office, words: str = "Please connect with") -> None:
-    """Change policies without changing what they decide."""
-    edit(office, "evidence.cedar", "Connect with", words)
-
-
-def propose(office: Office, who: str = "ada") -> str:
-    return str(ask(office, "policy.propose", who, reason="wording")["digest"])
-
-
-def approve(office: Office, digest: str, who: str = "bea", **more: Any) -> Any:
-    return ask(office, "policy.approve", who, digest=digest, reason="fine", **more)
-
-
-def active(office: Office) -> str:
-    return str(office.governance.store.active())
-
-
-def types(office: Office) -> list[str]:
-    return [office.log.entry(index).type for index in range(office.log.size)]
 
 
 def test_the_first_bundle_is_the_one_in_the_folder_and_the_log_says_so(office: Office) -> None:
@@ -284,6 +248,7 @@ def test_an_altered_approval_does_not_verify(office: Office) -> None:
 
 
 def test_an_approver_who_lost_the_role_approves_nothing_any_more(office: Office) -> None:
+    hire(office.layout.home, "cleo", roles="security ")
     reword(office)
     digest = propose(office)
     approve(office, digest, later=True)
@@ -417,15 +382,17 @@ def test_a_bundle_altered_in_the_database_permits_nothing(office: Office) -> Non
 
 
 def test_a_shadow_is_recorded_beside_decisions_and_its_differences_are_told(office: Office) -> None:
-    edit(office, "people.cedar", 'Role::"administrator"', 'Role::"nobody-holds-this"')
+    extra = '@id("deny-ada")\n@owner("people")\n@remedy("Ask somebody else.")\n'
+    extra += 'forbid (principal is User, action == Action::"administer", resource)\n'
+    extra += 'when { principal in Role::"administrator" && principal.identity == "ada@acme.example" };\n'
+    (office.layout.policies / "extra.cedar").write_text(extra)
     suite = office.layout.policies / "tests" / "administration.yaml"
-    suite.write_text(
-        suite.read_text().replace(
-            "expect: permit\n    because: [administer-own]", "expect: deny\n    because: [no-permit]"
-        )
-    )
+    case = "cases:\n  - name: ada does not administer\n    with: {principal.identity: ada@acme.example}\n"
+    case += "    expect: deny\n    because: [deny-ada]\n"
+    suite.write_text(suite.read_text().replace("cases:\n", case, 1))
     found = office.governance.see()
     assert found is not None
+    assert found.state == "ready", found.report["summary"]
     ask(office, "policy.shadow", "bea", digest=found.digest)
 
     assert office.judge.ask("administer", "ada@acme.example").permitted
