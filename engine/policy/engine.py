@@ -10,6 +10,7 @@ from cedarpy import PolicySet
 from engine.policy.bundle import PolicyBundle
 from engine.policy.explain import Explained, Explanation
 from engine.policy.guard import REMEDIES, Objection, Raw, objection_to
+from engine.policy.mask import NO_MASK, Mask
 from engine.policy.misfits import Shapes
 from engine.policy.model import Decision, Entity, Mode, Request, Verdict
 from engine.policy.question import Question, prepare
@@ -38,11 +39,13 @@ class PolicyEngine:
     Args:
         bundle: what decides.
         mode: whether its answers bind; records say so.
+        mask: what its records do not keep.
     """
 
-    def __init__(self, bundle: PolicyBundle, mode: Mode = "enforce") -> None:
+    def __init__(self, bundle: PolicyBundle, mode: Mode = "enforce", mask: Mask = NO_MASK) -> None:
         self.bundle = bundle
         self.mode: Mode = mode
+        self.mask = mask
 
     def decide(self, request: Request, entities: Iterable[Entity], now: datetime) -> Decision:
         """Answer a request. Whatever is wrong with it, or goes wrong on the way, is a denial and says so.
@@ -128,6 +131,7 @@ class PolicyEngine:
             request,
             now,
             mode=self.mode,
+            mask=self.mask,
             failsafe=why.code,
             errors=(why.detail,),
             remedies=(REMEDIES[why.code],),
@@ -144,6 +148,7 @@ class PolicyEngine:
                 now,
                 entities=(question.entities_digest, question.document),
                 mode=self.mode,
+                mask=self.mask,
                 raw=raw.answer,
                 reasons=raw.reasons,
                 errors=raw.errors,
@@ -167,6 +172,7 @@ class PolicyEngine:
             now,
             entities=(question.entities_digest, question.document),
             mode=self.mode,
+            mask=self.mask,
             raw=raw.answer,
             reasons=raw.reasons,
             errors=raw.errors,
@@ -188,6 +194,7 @@ class PolicyEngine:
             now,
             entities=(question.entities_digest, question.document),
             mode=self.mode,
+            mask=self.mask,
             raw=raw.answer,
             failsafe=objection.code,
             errors=(str(objection), *self._misfits(question, objection)),

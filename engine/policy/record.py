@@ -13,6 +13,7 @@ from engine.digest import JSON, canonical, sha256
 from engine.events import timestamp
 from engine.policy.bundle import PolicyBundle
 from engine.policy.guard import Objection
+from engine.policy.mask import NO_MASK, Mask
 from engine.policy.model import DECISION_FORMAT, Answer, Condition, Decision, Mode, Request, printable
 
 _ID_LENGTH: Final = 32  # hexadecimal characters
@@ -26,6 +27,7 @@ def decision(
     now: datetime,
     *,
     mode: Mode = "enforce",
+    mask: Mask = NO_MASK,
     entities: tuple[str, bytes] | None = None,
     raw: str = "",
     failsafe: str | None = None,
@@ -42,6 +44,7 @@ def decision(
         request: what was asked.
         now: when.
         mode: whether it binds.
+        mask: what the record, its slice and its conditions do not keep.
         entities: digest and canonical JSON of the entities that were reached (see `Question`); None if it did not
             come that far.
         raw: as the attribute of `Decision`, like everything that follows.
@@ -55,6 +58,7 @@ def decision(
     Raises:
         Objection: without a failsafe: the request has no canonical form, so that it could not be recorded.
     """
+    kept = mask.slice(entities) if entities else None
     drafted = Decision(
         id="",
         decision=Answer.PERMIT if raw == "Allow" and failsafe is None else Answer.DENY,
@@ -62,14 +66,14 @@ def decision(
         raw=raw,
         reasons=tuple(reasons),
         errors=tuple(_short(error) for error in errors),
-        conditions=tuple(conditions),
+        conditions=tuple(mask.condition(each, request) for each in conditions),
         remedies=tuple(remedies),
         obligations=tuple(obligations),
         disclosed=tuple(id_ for id_ in reasons if bundle.policies[id_].disclosed),
         bundle_digest=bundle.digest,
         record=b"",
-        slice_digest=entities[0] if entities else None,
-        slice=entities[1] if entities else None,
+        slice_digest=kept[0] if kept else None,
+        slice=kept[1] if kept else None,
     )
     asked: dict[str, JSON] = {
         "mode": mode,
@@ -77,7 +81,8 @@ def decision(
         "schema": bundle.schema_digest,
         "entities": drafted.slice_digest,
     }
-    data = _canonical(asked | {"request": request.to_json()} | _answered(drafted))
+    masked: dict[str, JSON] = {"masked": list(mask.paths)} if mask else {}
+    data = _canonical(asked | masked | {"request": mask.request(request)} | _answered(drafted))
     return replace(drafted, id=sha256(data)[:_ID_LENGTH], record=data)
 
 

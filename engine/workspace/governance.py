@@ -9,6 +9,7 @@ from engine.audit.reader import LogReader
 from engine.database import migrate, open_engine
 from engine.errors import PolicyError
 from engine.policy.judge import Judge
+from engine.policy.mask import Mask
 from engine.policy.rollout.active import ActivePolicies
 from engine.policy.rollout.lifecycle import Lifecycle
 from engine.policy.rollout.snapshot import Snapshot
@@ -43,7 +44,7 @@ class Governance:
         self._engine = open_engine(office.layout.policy_database)
         migrate(self._engine, "policy")
         self.store = PolicyStore(self._engine, office.clock)
-        self.active = ActivePolicies(self.store)
+        self.active = ActivePolicies(self.store, Mask(office.settings.policy.mask))
         self.lock = threading.Lock()
         self.people = People(office, self)
         self.lifecycle = Lifecycle(

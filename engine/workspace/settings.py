@@ -85,6 +85,12 @@ class GatewaySettings(_Section):
         return host.strip("[]"), int(port)
 
 
+class PolicySettings(_Section):
+    """What the records of decisions keep."""
+
+    mask: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")], ...] = ()
+
+
 class SigningSettings(_Section):
     """Which Sigstore signs. `sandbox`: one operator holds CA, log and clock."""
 
@@ -97,6 +103,7 @@ class Settings(_Section):
     organization: OrganizationSettings
     gateway: GatewaySettings = GatewaySettings()
     signing: SigningSettings = SigningSettings()
+    policy: PolicySettings = PolicySettings()
     zones: Zones = Zones()
 
     @property

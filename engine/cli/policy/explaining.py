@@ -120,7 +120,7 @@ def _decision(told: dict[str, Any]) -> list[str]:
 
 def _tree(told: dict[str, Any], everything: bool) -> list[str]:  # noqa: FBT001 - what the option says
     policies = told["policies"]
-    matter = [each for each in policies if each["determining"]]
+    matter = [each for each in policies if each["determining"] or (told["failsafe"] and each["applies"] is None)]
     if not matter and told["decision"] == "deny":
         matter = [each for each in policies if each["effect"] == "permit"][:1]
     lines: list[str] = []

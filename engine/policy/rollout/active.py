@@ -7,6 +7,7 @@ from typing import Final
 from engine.errors import LadingError, PolicyError
 from engine.policy.bundle import PolicyBundle
 from engine.policy.engine import PolicyEngine
+from engine.policy.mask import NO_MASK, Mask
 from engine.policy.model import Mode
 from engine.policy.rollout.store import PolicyStore
 
@@ -24,8 +25,9 @@ class ActivePolicies:
         keep_slice: keeps the entities that a decision rests on, so that it can be repeated exactly.
     """
 
-    def __init__(self, store: PolicyStore) -> None:
+    def __init__(self, store: PolicyStore, mask: Mask = NO_MASK) -> None:
         self._store = store
+        self._mask = mask
         self._compiled = lru_cache(_KEPT)(self._compile)
         self.keep_slice = lru_cache(_SLICES)(store.keep_slice)
 
@@ -61,4 +63,4 @@ class ActivePolicies:
     def _compile(self, digest: str, mode: Mode) -> PolicyEngine:
         # As it stands: a bundle that was approved decides, though a later release may find something to say about it.
         with self._store.snapshot(digest).unfolded() as folder:
-            return PolicyEngine(PolicyBundle.as_it_stands(folder), mode)
+            return PolicyEngine(PolicyBundle.as_it_stands(folder), mode, self._mask)
