@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from cedarpy import PolicySet
 
 from engine.policy.bundle import PolicyBundle
-from engine.policy.explain import Explained, Explanation
+from engine.policy.explain import Account, Explained, Explanation
 from engine.policy.guard import REMEDIES, Objection, Raw, objection_to
 from engine.policy.mask import NO_MASK, Mask
 from engine.policy.misfits import Shapes
@@ -73,7 +73,7 @@ class PolicyEngine:
         ]
 
     def explain(self, request: Request, entities: Iterable[Entity], now: datetime) -> Explained:
-        """Decide, and say of every policy of the action how each of its conditions came out.
+        """Decide, and say of the policies that matter how each of their conditions came out.
 
         Args: as `decide`.
         """
@@ -81,14 +81,27 @@ class PolicyEngine:
         try:
             question = prepare(self.bundle, request, world, now)
             raw = question.ask(question.rules)
-            told = question.explanation(question.slice.policies) if raw.answer in {"Allow", "Deny"} else None
+            told = self._matter(question, raw)
             decided = self._answer(question, raw, now, told)
         except Exception:  # noqa: BLE001 - deciding says what it was
-            told, decided = None, self.decide(request, world, now)
+            return Explained(self.decide(request, world, now), (), tuple)
         if told is None:
-            return Explained(decided, ())
-        ranks = {id_: _rank(told, id_, decided) for id_ in told.policies}
-        return Explained(decided, tuple(told.account(id_) for id_ in sorted(ranks, key=ranks.__getitem__)))
+            return Explained(decided, (), tuple)
+        shown = tuple(told.policies) if raw.reasons or decided.failsafe else (told.nearest(),)
+        accounts = tuple(told.account(id_) for id_ in shown if id_ is not None and self._shows(told, id_, raw))
+        return Explained(decided, accounts, lambda: _everything(question, decided))
+
+    def _matter(self, question: Question, raw: Raw) -> Explanation | None:
+        """Ask about the policies that an explanation shows, and those that a denial is told by."""
+        if raw.answer not in {"Allow", "Deny"}:
+            return None
+        errored = [id_ for id_ in raw.errored() if id_ is not None and id_ in question.slice.policies]
+        helps = not raw.reasons or (raw.answer == "Deny" and all(map(self._obligation, raw.reasons)))
+        return question.explanation((*raw.reasons, *errored, *(question.slice.permits if helps else ())))
+
+    def _shows(self, told: Explanation, id_: str, raw: Raw) -> bool:
+        """Say whether a policy is one that decided, or kept from deciding."""
+        return not raw.reasons or id_ in raw.reasons or (told.policies[id_].forbids and id_ in raw.errored())
 
     def answer_many(self, asked: Iterable[Asked]) -> list[Verdict]:
         """Answer many requests, each as `decide` would, without a record and without saying more than why."""
@@ -216,6 +229,12 @@ class PolicyEngine:
 
     def _obligation(self, id_: str) -> str | None:
         return self.bundle.policies[id_].obligation
+
+
+def _everything(question: Question, decided: Decision) -> tuple[Account, ...]:
+    told = question.explanation(question.slice.policies)
+    ranks = {id_: _rank(told, id_, decided) for id_ in told.policies}
+    return tuple(told.account(id_) for id_ in sorted(ranks, key=ranks.__getitem__))
 
 
 def _rank(told: Explanation, id_: str, decided: Decision) -> tuple[bool, bool, tuple[int, int], str]:

@@ -1,6 +1,6 @@
 """Which conditions made a denial: the ones that made a forbid apply, or kept the nearest permit from applying."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TypeAlias
@@ -51,16 +51,19 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A decision with how every policy of its action stands to it.
+    """A decision with how the policies of its action stand to it.
 
     Attributes:
         decision: the decision.
-        accounts: the determining policies first; then the permits, the nearest first; then the other forbids. Empty
-            if a guard spoke before Cedar could be asked.
+        accounts: those that matter: the determining policies, or a forbid that could not be evaluated, or, where no
+            permit applies, the nearest one. Empty if a guard spoke before Cedar could be asked.
+        everything: returns all of them: the determining ones first; then the permits, the nearest first; then the
+            other forbids.
     """
 
     decision: Decision
     accounts: tuple[Account, ...]
+    everything: Callable[[], tuple[Account, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,11 @@ class Explanation:
         atoms = self.policies[id_].atoms
         unmet = len(list(self._unmet(atoms)))
         return unmet, unmet - len(atoms)
+
+    def nearest(self) -> str | None:
+        """Return the permit that lacks least; None if there is none."""
+        permits = [policy.id for policy in self._permits()]
+        return min(permits, key=lambda id_: (self.distance(id_), id_), default=None)
 
     def unmet(self, id_: str) -> tuple[Atom, ...]:
         """Return the conditions that keep a policy from applying."""

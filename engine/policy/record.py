@@ -75,14 +75,10 @@ def decision(
         slice_digest=kept[0] if kept else None,
         slice=kept[1] if kept else None,
     )
-    asked: dict[str, JSON] = {
-        "mode": mode,
-        "time": timestamp(now),
-        "schema": bundle.schema_digest,
-        "entities": drafted.slice_digest,
-    }
-    masked: dict[str, JSON] = {"masked": list(mask.paths)} if mask else {}
-    data = _canonical(asked | masked | {"request": mask.request(request)} | _answered(drafted))
+    asked: dict[str, JSON] = {"mode": mode, "time": timestamp(now), "schema": bundle.schema_digest}
+    asked |= {"entities": drafted.slice_digest, "request": mask.request(request)}
+    asked |= {"masked": list(mask.paths)} if mask else {}
+    data = _canonical(asked | _answered(drafted))
     return replace(drafted, id=sha256(data)[:_ID_LENGTH], record=data)
 
 

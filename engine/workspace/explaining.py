@@ -54,12 +54,22 @@ def asked_before(home: Path, decision: str, policies: Path) -> Asked:
 
 
 def explain(asked: Asked) -> dict[str, JSON]:
+    """Return the decision, how the policies that matter stand to it, and what would allow it."""
+    explained = asked.engine.explain(asked.request, asked.entities, asked.now)
+    return _explained(asked, explained, explained.accounts)
+
+
+def explain_everything(asked: Asked) -> dict[str, JSON]:
     """Return the decision, how every policy of its action stands to it, and what would allow it."""
     explained = asked.engine.explain(asked.request, asked.entities, asked.now)
+    return _explained(asked, explained, explained.everything())
+
+
+def _explained(asked: Asked, explained: Explained, accounts: tuple[Account, ...]) -> dict[str, JSON]:
     ways = None if explained.decision.permitted else _ways(asked)
     return {
         **_decided(explained),
-        "policies": [_account(each, explained) for each in explained.accounts],
+        "policies": [_account(each, explained) for each in accounts],
         "what_would_allow": ways.to_json() if ways else None,
     }
 

@@ -166,11 +166,15 @@ def test_slicing_changes_neither_the_answer_nor_its_reasons(
 def test_the_conditions_of_all_policies_recombine_to_what_cedar_decides(
     text: str, request: Request, world: tuple[Entity, ...]
 ) -> None:
-    explained = compiled(text).explain(request, world, NOON)
-    assume(explained.accounts)
-    applying = {each.policy.id for each in explained.accounts if each.applies}
-    forbids = {each.policy.id for each in explained.accounts if each.policy.forbids}
-    errored = {each.policy.id for each in explained.accounts if each.applies is None}
+    engine = compiled(text)
+    explained = engine.explain(request, world, NOON)
+    assert explained.decision == engine.decide(request, world, NOON)
+    everything = explained.everything()
+    assume(everything)
+    applying = {each.policy.id for each in everything if each.applies}
+    forbids = {each.policy.id for each in everything if each.policy.forbids}
+    errored = {each.policy.id for each in everything if each.applies is None}
+    assert {each.policy.id for each in explained.accounts} >= set(explained.decision.reasons)
     event(f"{len(errored)} errored")
     assert explained.decision.raw == ("Allow" if applying - forbids and not applying & forbids else "Deny")
     if explained.decision.failsafe is None:

@@ -65,8 +65,8 @@ def explain(
         result = explaining.explain_to_partner(asked)
         session.show(result, lambda told: ": ".join(filter(None, (told["decision"], ", ".join(told["because"])))))
     else:
-        result = explaining.explain(asked)
-        session.show(result, lambda told: "\n".join([*_decision(told), *_tree(told, everything), *_ways(told)]))
+        result = explaining.explain_everything(asked) if everything else explaining.explain(asked)
+        session.show(result, lambda told: "\n".join([*_decision(told), *_tree(told), *_ways(told)]))
     return 0 if result["decision"] == "permit" else DENIED
 
 
@@ -118,13 +118,9 @@ def _decision(told: dict[str, Any]) -> list[str]:
     return lines + [f"  remedy    {each}" for each in told["remedies"]]
 
 
-def _tree(told: dict[str, Any], everything: bool) -> list[str]:  # noqa: FBT001 - what the option says
-    policies = told["policies"]
-    matter = [each for each in policies if each["determining"] or (told["failsafe"] and each["applies"] is None)]
-    if not matter and told["decision"] == "deny":
-        matter = [each for each in policies if each["effect"] == "permit"][:1]
+def _tree(told: dict[str, Any]) -> list[str]:
     lines: list[str] = []
-    for each in policies if everything else matter:
+    for each in told["policies"]:
         applies = {True: "applies", False: "does not apply", None: "could not be evaluated"}[each["applies"]]
         lines += ["", f"{each['effect']} {click.style(each['policy'], bold=True)} {applies}  ({each['place']})"]
         lines += [line for condition in each["conditions"] for line in _condition(condition)]
