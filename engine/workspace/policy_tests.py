@@ -9,20 +9,27 @@ from engine.digest import JSON
 from engine.errors import InputError
 from engine.files import write_atomic
 from engine.policy.bundle import PolicyBundle
+from engine.policy.model import Answer
 from engine.policy.source import read_folder
 from engine.policy.workbench.coverage import AtomCoverage, atom_coverage, questions
 from engine.policy.workbench.junit import junit
 from engine.policy.workbench.mutation import Mutants, MutationReport, mutation_report
 from engine.policy.workbench.places import places_of_atoms
+from engine.policy.workbench.situation import Situation
 from engine.policy.workbench.suggest import suggest
 from engine.policy.workbench.suite import SuiteReport, load_suites, run_suites
-from engine.policy.workbench.writing import write_suite
+from engine.policy.workbench.writing import Written, write_suite
+from engine.workspace.decisions import recorded_decision
 
 Progress = Callable[[dict[str, Any]], None]
 
 _REVIEW: Final = (
     "Cases suggested by 'lading policy test --suggest', each tried. They expect what the policies answer today:",
     "read each, correct what should be otherwise, give it a better name, and move it to a suite.",
+)
+_RECORDED: Final = (
+    "A recorded decision, written by 'lading policy test --from-decision'. It expects what was decided:",
+    "correct what should have been otherwise, give it a better name, and move it to a suite.",
 )
 
 
@@ -108,6 +115,25 @@ def test_policies(folder: Path, wanted: Wanted, progress: Progress) -> dict[str,
             write_atomic(wanted.suggest, write_suite("suggested", cases, _REVIEW).encode())
         told["suggested"] = len(cases)
     return told
+
+
+def write_decision(home: Path, decision: str, out: Path) -> dict[str, JSON]:
+    """Write a recorded decision as a suite of one case, with the entities it rested on.
+
+    Raises:
+        InputError: there is no such decision, or not everything that decided it was kept.
+    """
+    kept = recorded_decision(home, decision)
+    if kept.lacks is not None or kept.request is None:
+        raise InputError(
+            f"decision {kept.id} cannot be decided again: {kept.lacks}", remedy="Read its record in the audit log."
+        )
+    situation = Situation(kept.request, {entity.uid: entity for entity in kept.entities or ()}, kept.now)
+    answer = Answer.PERMIT if kept.permitted else Answer.DENY
+    name = f"{kept.request.principal} asks to {kept.request.action}, as decision {kept.id} had it"
+    written = Written(name, situation, answer, kept.because)
+    write_atomic(out, write_suite(f"decision {kept.id}", [written], _RECORDED).encode())
+    return {"decision": kept.id, "file": str(out), "expect": answer.value, "because": list(kept.because)}
 
 
 def _counting(progress: Progress, step: str, what: str) -> Callable[[int, int], None]:

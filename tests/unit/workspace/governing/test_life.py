@@ -15,9 +15,11 @@ from engine.events import system_clock
 from engine.policy.rollout.approval import PolicyApproval
 from engine.policy.rollout.store import Candidate
 from engine.policy.rollout.watch import FolderWatch
+from engine.policy.workbench.suite import Suite
 from engine.workspace.decisions import recorded_decision, recorded_decisions
 from engine.workspace.office import Office
 from engine.workspace.policy_history import history, shadow_differences
+from engine.workspace.policy_tests import write_decision
 from tests.unit.workspace.conftest import ask, hire, model
 from tests.unit.workspace.governing.conftest import active, approve, edit, propose, reword, types
 
@@ -505,3 +507,18 @@ def test_a_directory_changed_while_nobody_looked_is_logged_by_the_next_owner(off
     assert newest.type == "directory.changed"
     assert newest.payload is not None
     assert newest.payload["changed"] == ["bea@acme.example"]
+
+
+def test_a_recorded_decision_becomes_a_case_that_decides_to_the_very_same_record(
+    office: Office, tmp_path: Path
+) -> None:
+    ask(office, "artifact.pack", path=str(model(tmp_path / "m")), name="tiny", version="1")
+    ask(office, "artifact.show", "bea", ref="tiny:1")
+    newest = next(iter(recorded_decisions(office.layout.home, limit=1)))
+
+    told = write_decision(office.layout.home, newest.id[:10], tmp_path / "case.yaml")
+
+    [outcome] = Suite.load(tmp_path / "case.yaml").run(office.governance.active.engine().bundle)
+    assert told["decision"] == newest.id
+    assert outcome.passed, outcome.message
+    assert outcome.decision.id == newest.id
