@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,12 +14,9 @@ from engine.events import system_clock
 from engine.policy.rollout.approval import PolicyApproval
 from engine.policy.rollout.store import Candidate
 from engine.policy.rollout.watch import FolderWatch
-from engine.policy.workbench.suite import Suite
-from engine.workspace.decisions import recorded_decision, recorded_decisions
 from engine.workspace.office import Office
-from engine.workspace.policy_history import history, shadow_differences
-from engine.workspace.policy_tests import write_decision
-from tests.unit.workspace.conftest import ask, hire, model
+from engine.workspace.policy_history import history
+from tests.unit.workspace.conftest import ask, hire
 from tests.unit.workspace.governing.conftest import active, approve, edit, propose, reword, types
 
 BOUND = 30.0
@@ -383,43 +379,6 @@ def test_a_bundle_altered_in_the_database_permits_nothing(office: Office) -> Non
         again.judge.ask("administer", "ada@acme.example")
 
 
-def test_a_shadow_is_recorded_beside_decisions_and_its_differences_are_told(office: Office) -> None:
-    extra = '@id("deny-ada")\n@owner("people")\n@remedy("Ask somebody else.")\n'
-    extra += 'forbid (principal is User, action == Action::"administer", resource)\n'
-    extra += 'when { principal in Role::"administrator" && principal.identity == "ada@acme.example" };\n'
-    (office.layout.policies / "extra.cedar").write_text(extra)
-    suite = office.layout.policies / "tests" / "administration.yaml"
-    case = "cases:\n  - name: ada does not administer\n    with: {principal.identity: ada@acme.example}\n"
-    case += "    expect: deny\n    because: [deny-ada]\n"
-    suite.write_text(suite.read_text().replace("cases:\n", case, 1))
-    found = office.governance.see()
-    assert found is not None
-    assert found.state == "ready", found.report["summary"]
-    ask(office, "policy.shadow", "bea", digest=found.digest)
-
-    assert office.judge.ask("administer", "ada@acme.example").permitted
-
-    told = shadow_differences(office.layout.home)
-    [different] = [each for each in told["differences"] if each["action"] == "administer"]
-    assert (different["decided"], different["shadow"]) == ("permit", "deny")
-    assert history(office.layout.home)["shadows"] == [found.digest]
-    ask(office, "policy.shadow", "bea", digest=found.digest, end=True)
-    assert history(office.layout.home)["shadows"] == []
-
-
-def test_every_decision_can_be_read_back_and_decided_again(office: Office) -> None:
-    made = office.judge.ask("administer", "ada@acme.example")
-
-    kept = recorded_decision(office.layout.home, made.id[:12])
-
-    assert kept.lacks is None
-    assert kept.entities is not None
-    assert kept.request is not None
-    again = office.governance.active.engine().decide(kept.request, kept.entities, kept.now)
-    assert again.record == made.record
-    assert made.id in {each.id for each in recorded_decisions(office.layout.home, limit=5)}
-
-
 def test_history_says_who_changed_what_when_and_who_approved_it(office: Office) -> None:
     reword(office)
     approve(office, propose(office))
@@ -460,65 +419,3 @@ def test_a_watched_folder_tells_of_a_typo_and_of_its_mending(office: Office) -> 
 
 def _with(found: Candidate, **changes: Any) -> Candidate:
     return replace(found, **changes)
-
-
-def test_who_can_do_what_is_told_without_deciding_anything(office: Office, tmp_path: Path) -> None:
-    ask(office, "artifact.pack", path=str(model(tmp_path / "m")), name="tiny", version="1")
-    before = types(office)
-
-    governs = ask(office, "policy.who-can", action="govern", resource="acme.example")["answers"]
-    copies = ask(office, "policy.what-can", principal="bea")["answers"]
-
-    assert {each["principal"] for each in governs if each["decision"] == "permit"} == {
-        'User::"ada@acme.example"',
-        'User::"bea@acme.example"',
-    }
-    assert ("copy", "permit") in {(each["action"], each["decision"]) for each in copies}
-    assert types(office) == before
-    with pytest.raises(UsageError, match="know no action"):
-        ask(office, "policy.who-can", action="fly", resource="acme.example")
-
-
-def test_a_change_of_the_directory_is_in_the_log_before_anybody_is_judged_by_it(office: Office) -> None:
-    office.judge.ask("administer", "ada@acme.example")
-    hire(office.layout.home, "zed", roles="auditor")
-
-    office.judge.ask("administer", "ada@acme.example")
-    office.judge.ask("administer", "ada@acme.example")
-
-    changes = [
-        office.log.entry(index) for index in range(office.log.size) if types(office)[index] == "directory.changed"
-    ]
-    assert changes[-1].payload is not None
-    assert (changes[-1].payload["added"], changes[-1].payload["removed"]) == (["zed@acme.example"], [])
-    assert types(office)[-3:] == ["directory.changed", "decision.permit", "decision.permit"]
-
-
-def test_a_directory_changed_while_nobody_looked_is_logged_by_the_next_owner(office: Office) -> None:
-    office.judge.ask("administer", "ada@acme.example")
-    office.__exit__()
-    path = office.layout.home / "directory.yaml"
-    path.write_text(path.read_text().replace("roles: [security]", "roles: [auditor]"))
-
-    with Office(office.layout) as again:
-        again.judge.ask("administer", "ada@acme.example")
-        newest = [again.log.entry(index) for index in range(again.log.size)][-2]
-
-    assert newest.type == "directory.changed"
-    assert newest.payload is not None
-    assert newest.payload["changed"] == ["bea@acme.example"]
-
-
-def test_a_recorded_decision_becomes_a_case_that_decides_to_the_very_same_record(
-    office: Office, tmp_path: Path
-) -> None:
-    ask(office, "artifact.pack", path=str(model(tmp_path / "m")), name="tiny", version="1")
-    ask(office, "artifact.show", "bea", ref="tiny:1")
-    newest = next(iter(recorded_decisions(office.layout.home, limit=1)))
-
-    told = write_decision(office.layout.home, newest.id[:10], tmp_path / "case.yaml")
-
-    [outcome] = Suite.load(tmp_path / "case.yaml").run(office.governance.active.engine().bundle)
-    assert told["decision"] == newest.id
-    assert outcome.passed, outcome.message
-    assert outcome.decision.id == newest.id
