@@ -74,12 +74,14 @@ def _tested(bundle: PolicyBundle, folder: Path) -> dict[str, JSON]:
 
 
 def _judged_by(active: Snapshot, bundle: PolicyBundle) -> dict[str, JSON]:
-    """Return how the suites of the active bundle come out on the candidate; differences are shown, not refused."""
+    """Return how the cases of the active bundle come out on the candidate; differences are shown, not refused."""
     with active.unfolded() as folder:
         try:
-            return _summary(run_suites(bundle, load_suites(folder / "tests")))
+            report = run_suites(bundle, load_suites(folder / "tests"))
         except InputError as error:
             return {"passed": 0, "failed": 0, "failures": [str(error)]}
+    turned: list[JSON] = [outcome.message for outcome in report.outcomes if not outcome.passed]
+    return {**_summary(report), "failures": turned[:SHOWN]}
 
 
 def _summary(report: SuiteReport) -> dict[str, JSON]:

@@ -233,9 +233,9 @@ class Lifecycle:
             UsageError: it is not ready.
         """
         found = self.store.named(ref)
-        if found.state not in {"ready", "proposed"}:
+        if found.state not in {"ready", "proposed", "superseded"}:  # what was superseded had been approved
             raise UsageError(
-                f"bundle {found.digest[:16]} is {found.state}, expected ready or proposed",
+                f"bundle {found.digest[:16]} is {found.state}, expected ready, proposed or superseded",
                 remedy="Mend it first, and let it pass its suites.",
             )
         self._record("policy.shadowed", found.digest, f"{who}:{self._now()}", who, {"shadow": True})

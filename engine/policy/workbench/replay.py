@@ -82,7 +82,9 @@ class ReplayReport:
         """What changes, in one line."""
         if not self.decisions:
             return "no recorded decision could be replayed"
-        counts = [f"{len(self.of(kind))} {kind.value}" for kind in Kind]
+        counts = [f"{len(found)} {kind.value}" for kind in Kind if (found := self.of(kind))]
+        if not counts:
+            return f"nothing changes in {self.decisions} recorded decisions"
         return f"{', '.join(counts)}, {self.unchanged} unchanged of {self.decisions} recorded decisions"
 
     def to_json(self, shown: int | None = None) -> dict[str, JSON]:
