@@ -173,25 +173,26 @@ def _check_extent(path: Path, text: str) -> None:
     INVARIANT: Cedar's parser sees no text that did not pass here. It recurses, and a stack that overflows in it
     cannot be caught.
     """
+    # In a schema `<` opens a type, in a policy it compares.
+    schema = path.suffix.lower() == ".cedarschema"
+    opening, closing = ("([{<", ")]}>") if schema else ("([{", ")]}")
     depth, operators, declared = 0, 0, 0
     for token in _TOKEN.finditer(text):
         if token["end"] is not None:
-            operators = 0
-        if depth == 0 and token["skipped"] is None:
-            declared += len(_NAME.findall(token[0]))
+            depth, operators = (depth if schema else 0), 0
         if token["skipped"] is not None or token["text"] is not None:
             continue
+        declared += len(_NAME.findall(token[0])) if schema and depth == 0 else 0
         for sign in token[0]:
-            depth += (sign in "([{<") - (sign in ")]}>")
+            depth = max(0, depth + (sign in opening) - (sign in closing))
             if depth > MAX_DEPTH:
                 raise _broken(path, f"nests more than {MAX_DEPTH} deep at line {_line(text, token.start())}")
-        if declared > MAX_DECLARED and path.suffix.lower() == ".cedarschema":
-            raise _broken(path, f"declares more than fits into {MAX_DECLARED} words")
         operators += len(_OPERATOR.findall(token[0]))
         if operators > MAX_OPERATORS:
-            raise _broken(
-                path, f"has more than {MAX_OPERATORS} operators in one policy at line {_line(text, token.start())}"
-            )
+            at = _line(text, token.start())
+            raise _broken(path, f"has more than {MAX_OPERATORS} operators in one policy at line {at}")
+        if declared > MAX_DECLARED:
+            raise _broken(path, f"declares more than fits into {MAX_DECLARED} words")
 
 
 def _line(text: str, offset: int) -> int:

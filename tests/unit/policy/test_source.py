@@ -2,7 +2,10 @@
 
 import pytest
 
-from engine.policy.source import split
+from engine.errors import PolicyError
+from engine.policy.source import read_folder, split
+from tests.unit.policy.conftest import Folder
+from tests.unit.policy.worlds import rule
 
 
 @pytest.mark.parametrize(
@@ -30,3 +33,21 @@ def test_statements_end_at_semicolons_outside_strings_and_comments(text: str, pi
 def test_lines_are_counted_over_strings_and_comments() -> None:
     text = 'permit("a\nb");\n// one\n// two\npermit(c);\n\npermit(d);'
     assert [line for line, *_ in split(text)] == [1, 5, 7]
+
+
+def test_many_comparisons_in_one_file_are_no_nesting(folder: Folder) -> None:
+    policies = "".join(
+        rule(f"p{number}", f"permit (principal, action, resource) when {{ principal.level < {number} }}")
+        for number in range(300)
+    )
+
+    assert len(read_folder(folder(policies)).statements) == 300
+
+
+@pytest.mark.parametrize("sign", ["(", "[", "{"])
+def test_what_nests_too_deep_is_named_with_its_line_however_it_is_balanced_elsewhere(folder: Folder, sign: str) -> None:
+    closed = rule("p1", "permit (principal, action, resource) when { 1 > 0 && 2 > 1 }")
+    deep = rule("p2", f"permit (principal, action, resource) when {{ {sign * 150} }}")
+
+    with pytest.raises(PolicyError, match=r"policies\.cedar nests more than 100 deep at line 4"):
+        read_folder(folder(closed + deep))
