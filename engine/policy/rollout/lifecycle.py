@@ -4,13 +4,15 @@ Whoever calls has asked policy whether the person may (`govern`). What is demand
 an author never approves, an approval counts once and for exactly what it names.
 """
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from engine.digest import JSON
-from engine.errors import PolicyError, UntrustedIdentity, UsageError
+from engine.errors import LadingError, PolicyError, UntrustedIdentity, UsageError
 from engine.events import Clock, Event, Recorder, event_id
+from engine.policy.bundle import PolicyBundle
 from engine.policy.engine import PolicyEngine
 from engine.policy.recorded import RecordedDecision
 from engine.policy.rollout.approval import POLICY_APPROVAL, PolicyApproval
@@ -19,6 +21,8 @@ from engine.policy.rollout.snapshot import Snapshot
 from engine.policy.rollout.store import Activation, Candidate, PolicyStore
 from engine.policy.workbench.replay import replay
 from engine.signing import OrganizationTrust, Signed
+
+logger = logging.getLogger(__name__)
 
 _LOOK: Final = "'lading policy history' shows every candidate and how it stands."
 
@@ -283,8 +287,7 @@ class Lifecycle:
         now = self.clock().timestamp()
         report: dict[str, JSON] = {**examined.report, "summary": examined.summary, "gate": snapshot.gate}
         if examined.bundle is not None and active is not None:
-            replayed = replay(self.decisions(), PolicyEngine(examined.bundle))
-            report |= {"replay": replayed.to_json(SHOWN), "effect": replayed.effect}
+            report |= self._effect(examined.bundle)
         found = Candidate(
             digest=snapshot.digest,
             base=active,
@@ -304,6 +307,21 @@ class Lifecycle:
         }
         self._record("policy.examined", snapshot.digest, f"{active}:{self._now()}", self.service, payload)
         return self.store.keep(snapshot, found)
+
+    def _effect(self, bundle: PolicyBundle) -> dict[str, JSON]:
+        """Replay recorded decisions on a bundle.
+
+        INVARIANT: whatever is wrong with what was recorded, it says so and keeps no candidate from being examined;
+        otherwise one damaged row of the past would make it impossible to tighten policies.
+        """
+        try:
+            replayed = replay(self.decisions(), PolicyEngine(bundle))
+        except LadingError as error:
+            return {"effect": f"recorded decisions could not be replayed: {error}"}
+        except Exception as error:
+            logger.exception("recorded decisions could not be replayed")
+            return {"effect": f"recorded decisions could not be replayed: {type(error).__name__}"}
+        return {"replay": replayed.to_json(SHOWN), "effect": replayed.effect}
 
     def _unchanged(self, known: Candidate, snapshot: Snapshot, active: str | None) -> bool:
         """Say whether a known candidate need not be examined again."""
