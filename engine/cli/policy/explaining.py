@@ -136,7 +136,9 @@ def _condition(condition: dict[str, Any]) -> list[str]:
 def _value(value: Any) -> str:
     import json
 
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    from engine.policy.model import printable  # a partner may have written it
+
+    return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
 def _ways(told: dict[str, Any]) -> list[str]:
@@ -144,6 +146,11 @@ def _ways(told: dict[str, Any]) -> list[str]:
     if ways is None:
         return []
     if not ways["ways"]:
+        if not ways["exhausted"]:
+            return [
+                "",
+                f"no way was found in {ways['tried']} tries; there may be one: try changes with 'what-if --set'",
+            ]
         return ["", "nothing that can be changed about the request would allow it"]
     lines = ["", "what would allow it"]
     for way in ways["ways"]:

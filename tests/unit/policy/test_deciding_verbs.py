@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from engine.cli import lading
 from tests.unit.policy.conftest import Folder
-from tests.unit.policy.worlds import PERMIT_ALL
+from tests.unit.policy.worlds import PERMIT_ALL, ROOT
 
 SCHEMA = """
 entity User { level: Long };
@@ -118,3 +118,50 @@ def test_a_broken_schema_is_shown_where_it_breaks(folder: Folder, schema: str, l
     [finding] = told(result)["findings"]
     assert (result.exit_code, finding["code"], finding["line"]) == (7, "schema-unreadable", line)
     assert schema.split("\n")[line - 1][finding["column"] - 1 :].startswith(pointed)
+
+
+def test_a_name_that_a_partner_chose_steers_no_terminal(tmp_path: Path) -> None:
+    samples = ROOT / "samples" / "request"
+    request = json.loads((samples / "request.json").read_text())
+    request["context"]["purpose"] = "\x1b[2Jevaluation\u202e"
+    request["context"]["agreement"]["purposes"] = ["\x9b2J", "\u2066b"]
+    (tmp_path / "request.json").write_text(json.dumps(request))
+
+    for verb in (("explain",), ("explain", "--all"), ("what-if",)):
+        arguments = (*verb, "--policies", ROOT / "policies", "--entities", samples / "entities.json")
+        result = CliRunner().invoke(
+            lading, ["policy", *map(str, arguments), "--request", str(tmp_path / "request.json")], color=True
+        )
+        assert result.exit_code == 3, result.output
+        assert "\x1b[2J" not in result.stdout
+        assert not {"\x9b", "\u202e", "\u2066"} & set(result.stdout)
+
+
+def test_a_search_that_ran_out_does_not_say_that_there_is_no_way(tmp_path: Path) -> None:
+    samples = ROOT / "samples" / "request"
+    request = json.loads((samples / "request.json").read_text())
+    entities = json.loads((samples / "entities.json").read_text())
+    request["context"]["agreement"] |= {
+        "purposes": [f"p{number}" for number in range(30)],
+        "destinations": [f"D{number}" for number in range(30)],
+    }
+    for each in entities:
+        if "sensitivity" in each["attrs"]:
+            residency = [f"R{number}" for number in range(30)]
+            each["attrs"] |= {"residency": residency, "exportClass": "4E091", "jurisdiction": "ZZ"}
+    (tmp_path / "request.json").write_text(json.dumps(request))
+    (tmp_path / "entities.json").write_text(json.dumps(entities))
+
+    result = run(
+        "policy",
+        "explain",
+        "--policies",
+        ROOT / "policies",
+        "--entities",
+        tmp_path / "entities.json",
+        "--request",
+        tmp_path / "request.json",
+    )
+
+    assert "no way was found in" in result.stdout
+    assert "nothing that can be changed" not in result.stdout
