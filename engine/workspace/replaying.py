@@ -1,6 +1,7 @@
 """Replaying decisions: of a workspace, or from a file, against a folder of policies."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -10,8 +11,9 @@ from engine.digest import canonical, parse_json
 from engine.errors import InputError, LadingError
 from engine.policy.bundle import PolicyBundle
 from engine.policy.engine import PolicyEngine
-from engine.policy.recorded import MAX_RECORD_BYTES, MAX_SLICE_BYTES, RecordedDecision
-from engine.policy.workbench.replay import ReplayReport, replay
+from engine.policy.model import printable
+from engine.policy.recorded import MAX_RECORD_BYTES, MAX_SLICE_BYTES, RecordedDecision, as_json
+from engine.policy.workbench.replay import ReplayReport, replay, told
 from engine.workspace.decisions import recorded_decisions
 
 _LINE: Final = 2 * (MAX_RECORD_BYTES + MAX_SLICE_BYTES)
@@ -25,7 +27,9 @@ def replay_workspace(
     return _replay(recorded_decisions(home, since=since, limit=limit), candidate, progress)
 
 
-def replay_file(path: Path, candidate: Path, *, limit: int | None, progress: Callable[[int], None]) -> ReplayReport:
+def replay_file(
+    path: Path, candidate: Path, *, since: datetime | None, limit: int | None, progress: Callable[[int], None]
+) -> ReplayReport:
     """Replay the decisions in a file of JSON lines.
 
     Raises:
@@ -34,7 +38,8 @@ def replay_file(path: Path, candidate: Path, *, limit: int | None, progress: Cal
     """
     from itertools import islice
 
-    return _replay(islice(read_decisions(path), limit), candidate, progress)
+    wanted = (each for each in read_decisions(path) if since is None or each.now >= since)
+    return _replay(islice(wanted, limit), candidate, progress)
 
 
 def export_decisions(home: Path, out: Path, *, since: datetime | None, limit: int | None) -> int:
@@ -57,13 +62,15 @@ def read_decisions(path: Path) -> Iterator[RecordedDecision]:
             what = f"{path}:{number}"
             try:
                 said: Any = parse_json(line, what=what, limit=_LINE)
-                yield RecordedDecision.read(
+                found = RecordedDecision.read(
                     said["id"], said["record"].encode(), said["entities"].encode() if said["entities"] else None
                 )
+                _demand_whole(found)
             except LadingError:
                 raise
             except (KeyError, TypeError, AttributeError, ValueError) as error:
                 raise InputError(f"{what} is not a recorded decision: {error!r}", remedy=_REMEDY) from None
+            yield found
 
 
 def markdown(report: ReplayReport) -> str:
@@ -73,15 +80,31 @@ def markdown(report: ReplayReport) -> str:
         said = change.to_json()
         before = f"{said['decision']} ({', '.join(change.before.because)})"
         after = f"{change.after.decision.value} ({', '.join(change.after.because)})"
+        who, action, what = (_code(str(said[each])) for each in ("principal", "action", "resource"))
         lines += [
-            f"- **{change.kind.value}**: `{said['principal']}` {said['action']} `{said['resource']}` at {said['time']}",
+            f"- **{change.kind.value}**: {who} {action} {what} at {said['time']}",
             f"  - before: {before}",
+            *(f"    - {_code(told(each))}" for each in change.before.record["conditions"]),
             f"  - after: {after}",
-            *(f"  - because `{each.sentence}`" for each in change.after.conditions),
+            *(f"    - {_code(each.sentence)}" for each in change.after.conditions),
         ]
     if report.unrepeatable:
         lines += ["", f"{len(report.unrepeatable)} decisions could not be replayed."]
     return "\n".join(lines)
+
+
+def _demand_whole(found: RecordedDecision) -> None:
+    """Read all that replaying reads: whoever wrote the file also wrote the digest that its record has."""
+    if found.now.tzinfo is None:
+        raise ValueError(f"time {found.record['time']!r} has no time zone")
+    _ = found.lacks, as_json(found), [told(each) for each in found.record["conditions"]]
+
+
+def _code(text: str) -> str:
+    """Return text as a code span of Markdown that nothing in it can end."""
+    text = printable(text)
+    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    return f"{fence} {text} {fence}" if len(fence) > 1 else f"`{text}`"
 
 
 def _replay(recorded: Iterator[RecordedDecision], candidate: Path, progress: Callable[[int], None]) -> ReplayReport:

@@ -46,10 +46,10 @@ def replay(
         def progress(seen: int) -> None:
             bar.update({"step": "replaying", "detail": f"{seen} decisions"})
 
+        moment = since.replace(tzinfo=UTC) if since else None
         if decisions is not None:
-            report = replaying.replay_file(decisions, candidate, limit=limit, progress=progress)
+            report = replaying.replay_file(decisions, candidate, since=moment, limit=limit, progress=progress)
         else:
-            moment = since.replace(tzinfo=UTC) if since else None
             report = replaying.replay_workspace(session.home, candidate, since=moment, limit=limit, progress=progress)
     if markdown and not session.as_json:
         click.echo(replaying.markdown(report))
@@ -120,6 +120,8 @@ def _changed(policy: dict[str, Any]) -> str:
 
 
 def _replayed(report: dict[str, Any]) -> str:
+    from engine.policy.model import printable  # partners choose names, too
+
     lines = [report["effect"]]
     marks = {
         "newly_allowed": ("▲", "yellow"),
@@ -130,13 +132,14 @@ def _replayed(report: dict[str, Any]) -> str:
     for kind, (mark, colour) in marks.items():
         for each in report[kind]:
             after = each["after"]
-            asked = f"{each['principal']} {each['action']} {each['resource']} at {each['time']}"
+            asked = printable(f"{each['principal']} {each['action']} {each['resource']} at {each['time']}")
             lines += [
                 f"{click.style(mark, fg=colour)} {kind.replace('_', ' ')}: {asked}",
                 f"    before    {each['decision']} by {', '.join(each['because'])}",
+                *(f"    condition {condition}" for condition in each["conditions"]),
                 f"    after     {after['decision']} by {', '.join(after['because'])}",
+                *(f"    condition {condition}" for condition in after["conditions"]),
             ]
-            lines += [f"    condition {condition}" for condition in after["conditions"]]
     if report["unrepeatable"]:
         lines.append(f"{len(report['unrepeatable'])} could not be replayed: {report['unrepeatable'][0]['why']}")
     return "\n".join(lines)

@@ -4,15 +4,15 @@ A decision is repeatable if its request, its moment and every entity it rested o
 counted, and named with what they lack.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from engine.digest import JSON
 from engine.policy.engine import Asked, PolicyEngine
-from engine.policy.model import Decision, Request, Verdict
+from engine.policy.model import Condition, Decision, Request, Verdict
 from engine.policy.recorded import RecordedDecision, as_json
 
 _BATCH: Final = 1000
@@ -45,7 +45,7 @@ class Change:
         """Return the change with both explanations, as JSON values."""
         return {
             **as_json(self.before),
-            "conditions": [_told(each) for each in self.before.record["conditions"]],
+            "conditions": [told(each) for each in self.before.record["conditions"]],
             "after": {
                 "decision": self.after.decision.value,
                 "failsafe": self.after.failsafe,
@@ -141,6 +141,6 @@ def _kind(before: RecordedDecision, after: Verdict) -> Kind | None:
     return None if set(after.because) == set(before.because) else Kind.REASONS
 
 
-def _told(condition: dict[str, JSON]) -> str:
-    holds = {True: "true", False: "false", None: "an error"}[condition["holds"]]  # type: ignore[index]
-    return f"{condition['condition']} is {holds}"
+def told(condition: Mapping[str, Any]) -> str:
+    """Word a recorded condition: how it came out, with the values it saw."""
+    return Condition("", condition["condition"], condition["holds"], condition["values"], condition["remedy"]).sentence

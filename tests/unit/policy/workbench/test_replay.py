@@ -3,10 +3,12 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from engine.digest import sha256
 from engine.errors import DigestMismatch, InputError
 from engine.policy.bundle import PolicyBundle
 from engine.policy.engine import PolicyEngine
@@ -14,8 +16,8 @@ from engine.policy.model import Decision
 from engine.policy.recorded import RecordedDecision
 from engine.policy.workbench.replay import Kind, replay
 from engine.policy.workbench.suite import load_suites
-from engine.workspace.replaying import markdown, read_decisions
-from tests.unit.policy.worlds import NOON, PERMIT_ALL, ROOT, SCHEMA, WORLD, asking, rule
+from engine.workspace.replaying import markdown, read_decisions, replay_file
+from tests.unit.policy.worlds import DOC, NOON, PERMIT_ALL, ROOT, SCHEMA, WORLD, asking, rule
 
 
 def engine_of(tmp_path: Path, text: str) -> PolicyEngine:
@@ -142,3 +144,73 @@ def test_altered_entities_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(DigestMismatch):
         list(lines(tmp_path / "d.jsonl", {"id": decision.id, "record": decision.record.decode(), "entities": entities}))
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "{}",
+        "[]",
+        '{"request": 5, "entities": null}',
+        '{"request": null, "decision": "deny", "entities": null}',
+    ],
+)
+def test_a_record_that_lacks_what_records_have_is_named(tmp_path: Path, record: str) -> None:
+    id_ = sha256(record.encode())[:32]
+
+    with pytest.raises(InputError, match=r"d\.jsonl:1 is not a recorded decision"):
+        list(lines(tmp_path / "d.jsonl", {"id": id_, "record": record, "entities": None}))
+
+
+def test_decisions_of_a_file_before_a_moment_are_left_out(tmp_path: Path) -> None:
+    engine = engine_of(tmp_path, PERMIT_ALL)
+    kept = [engine.decide(asking(), WORLD, NOON + timedelta(hours=hours)) for hours in (2, 1, 0)]
+    file = tmp_path / "d.jsonl"
+    list(
+        lines(
+            file,
+            *(
+                {"id": each.id, "record": each.record.decode(), "entities": each.slice.decode()}
+                for each in kept
+                if each.slice
+            ),
+        )
+    )
+    candidate = tmp_path / "policies-0"
+
+    def decisions(since: datetime | None, limit: int | None) -> int:
+        return replay_file(file, candidate, since=since, limit=limit, progress=lambda _: None).decisions
+
+    assert decisions(NOON + timedelta(hours=1), None) == 2
+    assert decisions(NOON + timedelta(hours=1), 1) == 1
+    assert decisions(None, None) == 3
+
+
+def test_what_was_denied_before_is_told_with_its_conditions(tmp_path: Path) -> None:
+    before = engine_of(
+        tmp_path, PERMIT_ALL + rule("low", "forbid (principal, action, resource) when { principal.level < 9 }")
+    )
+
+    report = replay([recorded(before.decide(asking(), WORLD, NOON))], engine_of(tmp_path, PERMIT_ALL))
+
+    assert "`principal.level < 9 is true with principal.level = 3`" in markdown(report)
+
+
+def test_no_value_ends_the_code_it_is_shown_in(tmp_path: Path) -> None:
+    title = "x`\n\n## Approved\n``<img src=x>\u202e"
+    world = tuple(
+        replace(each, attributes={**each.attributes, "title": title}) if each.uid == DOC else each for each in WORLD
+    )
+    before = engine_of(tmp_path, PERMIT_ALL)
+    after = engine_of(
+        tmp_path, PERMIT_ALL + rule("odd", 'forbid (principal, action, resource) when { resource.title like "x*" }')
+    )
+
+    worded = markdown(replay([recorded(before.decide(asking(), world, NOON))], after))
+
+    [line] = [each for each in worded.splitlines() if "resource.title" in each]
+    assert line.strip().removeprefix("- ").startswith("``` ")
+    assert line.endswith(" ```")
+    assert line.count("```") == 2
+    assert "\n## Approved" not in worded
+    assert "\u202e" not in worded
