@@ -83,10 +83,13 @@ def difference(
     Raises:
         InputError: a suite asks for what is not there.
     """
+    turned = tuple(_cases(before, after, suites_before, "before"))
+    told = {(each.case, each.before, each.after) for each in turned}
+    also = _cases(before, after, suites_after, "after")
     return Difference(
         tuple(_policies(before.policies, after.policies)),
         before.schema_digest != after.schema_digest,
-        (*_cases(before, after, suites_before, "before"), *_cases(before, after, suites_after, "after")),
+        (*turned, *(each for each in also if (each.case, each.before, each.after) not in told)),
     )
 
 

@@ -60,3 +60,17 @@ def test_what_is_new_and_what_is_gone_is_told(changed: Path) -> None:
     kinds = {each.id: each.kind for each in compare_folders(ROOT / "policies", changed).policies}
 
     assert kinds == {"deny-no-mtls": "removed", "deny-plain-tcp": "added"}
+
+
+def test_a_case_that_both_folders_have_is_told_once(changed: Path) -> None:
+    edit(changed, "evidence.cedar", "unless { context.transfer.mtls }", 'unless { context.transfer.zone == "partner" }')
+    edit(changed, "tests/handoff.yaml", "nothing is sent without mutual TLS", "mutual TLS is a must")
+
+    found = compare_folders(ROOT / "policies", changed)
+
+    sides = [(each.case, each.side) for each in found.cases if "utual TLS" in each.case and "handoff" in each.case]
+    assert sides == [
+        ("handoff: nothing is sent without mutual TLS", "before"),
+        ("handoff: mutual TLS is a must", "after"),
+    ]
+    assert len({each.case for each in found.cases}) == len(found.cases)
