@@ -17,7 +17,9 @@ from engine.policy.engine import PolicyEngine
 from engine.policy.facts import AgreementFacts, ArtifactFacts, TransferFacts, build_request
 from engine.policy.model import Decision, Entity, EntityUid, Request, moment
 from engine.policy.question import prepare
+from engine.policy.recorded import RecordedDecision
 from engine.policy.source import PolicySource, Statement
+from engine.policy.workbench.replay import replay
 from tests.unit.policy.worlds import ADA, DOC, NOON, ROOT, SCHEMA, rule
 
 MANY = settings(max_examples=150, deadline=None)
@@ -197,6 +199,21 @@ def test_many_at_once_are_answered_as_one_by_one(
     assert [(each.permitted, each.because, each.failsafe) for each in verdicts] == [
         (each.permitted, each.because, each.failsafe) for each in decisions
     ]
+
+
+@MANY
+@given(policies(), st.lists(st.tuples(requests | odd, worlds()), max_size=6))
+def test_replaying_by_the_same_policies_changes_nothing(
+    text: str, asked: list[tuple[Request, tuple[Entity, ...]]]
+) -> None:
+    engine = compiled(text)
+    decided = [engine.decide(request, world, NOON) for request, world in asked]
+    recorded = [RecordedDecision.read(each.id, each.record, each.slice) for each in decided]
+    report = replay(recorded, compiled(text))
+    event(f"{len(report.unrepeatable)} not repeatable")
+    assert report.changes == []
+    assert report.unchanged == report.decisions
+    assert {id_ for id_, _ in report.unrepeatable} == {each.id for each in recorded if each.lacks}
 
 
 @MANY
