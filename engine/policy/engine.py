@@ -97,7 +97,8 @@ class PolicyEngine:
             return None
         errored = [id_ for id_ in raw.errored() if id_ is not None and id_ in question.slice.policies]
         helps = not raw.reasons or (raw.answer == "Deny" and all(map(self._obligation, raw.reasons)))
-        return question.explanation((*raw.reasons, *errored, *(question.slice.permits if helps else ())))
+        # In the order that deciding asks in, so that of two permits equally near both tell the same.
+        return question.explanation((*raw.reasons, *(question.slice.permits if helps else ()), *errored))
 
     def _shows(self, told: Explanation, id_: str, raw: Raw) -> bool:
         """Say whether a policy is one that decided, or kept from deciding."""

@@ -139,7 +139,7 @@ class Explanation:
     def nearest(self) -> str | None:
         """Return the permit that lacks least; None if there is none."""
         permits = [policy.id for policy in self._permits()]
-        return min(permits, key=lambda id_: (self.distance(id_), id_), default=None)
+        return min(permits, key=self.distance, default=None)  # the one that a denial is told by
 
     def unmet(self, id_: str) -> tuple[Atom, ...]:
         """Return the conditions that keep a policy from applying."""

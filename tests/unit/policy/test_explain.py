@@ -280,3 +280,20 @@ def test_a_condition_is_kept_as_json(handoff: Handoff) -> None:
         "values": {"context.agreement.destinations": ["EU", "US"], "context.transfer.region": "CN"},
         "remedy": "Send to a region that the agreement names, or agree on this one.",
     }
+
+
+@pytest.mark.parametrize(
+    "second",
+    ['User::"ghost".level > 1', "principal.level > 9"],
+    ids=["one cannot be evaluated", "both are false"],
+)
+def test_of_two_permits_equally_near_explaining_and_deciding_tell_the_same(engine: Engine, second: str) -> None:
+    lacking = engine(
+        rule("zeta", "permit (principal, action, resource) when { principal.level > 9 }")
+        + rule("alpha", f"permit (principal, action, resource) when {{ {second} }}")
+    )
+
+    decided, explained = lacking.decide(asking(), WORLD, NOON), lacking.explain(asking(), WORLD, NOON)
+
+    assert explained.decision == decided
+    assert [each.policy for each in decided.conditions] == [each.policy.id for each in explained.accounts] == ["zeta"]
