@@ -1,0 +1,29 @@
+"""`lading audit`: the log, for whoever doubts it.
+
+checking    verify
+reading     show
+proving     prove, checkpoint, key
+"""
+
+import click
+
+from engine.cli.audit.checking import verify
+from engine.cli.audit.proving import checkpoint, key, prove
+from engine.cli.audit.reading import show
+
+
+@click.group()
+def audit() -> None:
+    """The tamper-evident log: verify it, read it, prove its entries to others."""
+
+
+COMMANDS = (
+    verify,
+    show,
+    prove,
+    checkpoint,
+    key,
+)
+
+for command in COMMANDS:
+    audit.add_command(command)

@@ -1,0 +1,41 @@
+"""`lading audit prove, checkpoint, key`: what to hand to somebody who does not believe us."""
+
+from pathlib import Path
+
+import click
+
+from engine.cli.command import Session, verb
+
+
+@click.command(
+    epilog="\b\nExamples:\n  lading -C acme audit prove 12\n  lading -C acme audit prove 12 -o entry-12.tlog-proof"
+)
+@click.argument("index", type=click.IntRange(min=0))
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the proof to a file.")
+@verb
+def prove(session: Session, index: int, output: Path | None) -> None:
+    """Prove that an entry is in the log: its leaf, its path, and the newest checkpoint (C2SP tlog-proof)."""
+    from engine.workspace.record import prove_entry
+
+    result = prove_entry(session.home, index)
+    if output is not None:
+        output.write_text(str(result["proof"]), encoding="utf-8")
+    session.show(result, lambda r: f"wrote {output}" if output else r["proof"].rstrip("\n"))
+
+
+@click.command(epilog="\b\nExamples:\n  lading -C acme audit checkpoint")
+@verb
+def checkpoint(session: Session) -> None:
+    """Print the newest checkpoint with its cosignatures (C2SP tlog-checkpoint)."""
+    from engine.workspace.record import newest_checkpoint
+
+    session.show({"checkpoint": newest_checkpoint(session.home)}, lambda r: r["checkpoint"].rstrip("\n"))
+
+
+@click.command(epilog="\b\nExamples:\n  lading -C acme audit key")
+@verb
+def key(session: Session) -> None:
+    """Print the log's and the witness' verifier keys (C2SP signed-note vkey)."""
+    from engine.workspace.record import verifier_keys
+
+    session.show(verifier_keys(session.home), lambda r: "\n".join(f"{name:<8} {value}" for name, value in r.items()))
