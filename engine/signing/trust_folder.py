@@ -3,6 +3,8 @@
     own/       trust.json, trust_config.json
     partners/  <organization>/trust.json, trust_config.json
     pending/   <organization>.json
+    witnesses/ <name>.toml, third parties; former/ those that no longer count
+    witness-policy
     identities.toml
 
 `trust_config.json` repeats a part of `trust.json` for tools that are not ours. A copy of the folder is all that is
@@ -14,10 +16,14 @@ from pathlib import Path
 from typing import Final
 
 from engine.errors import BadSignature, InputError
-from engine.files import write_atomic
+from engine.files import read_regular, write_atomic
 from engine.signing.identity import AllowedIdentity, check_organization, dump_identities, load_identities
 from engine.signing.organization_trust import OrganizationTrust
 from engine.signing.trust_document import LIMIT, TrustDocument, fingerprint, read_trust, verify_trust
+from engine.signing.witnesses import PinnedWitness, dump_pin, read_pins, third_parties
+
+POLICY_LIMIT: Final = 256 << 10
+"""The most bytes of a witness policy."""
 
 _DOCUMENT: Final = "trust.json"
 _CONFIG: Final = "trust_config.json"
@@ -151,6 +157,90 @@ class TrustFolder:
                 remedy=f"Find out who changed it, and restore it from {_DOCUMENT}.",
             )
         return OrganizationTrust(organization, document.trust_config_text(), self._identities().get(organization, ()))
+
+    def pins(self) -> tuple[PinnedWitness, ...]:
+        """Return every witness that was pinned by hand, sorted by name.
+
+        Raises:
+            InputError: a pin cannot be read.
+        """
+        return read_pins(self._path / "witnesses")
+
+    def witnesses(self) -> tuple[PinnedWitness, ...]:
+        """Return the pinned third-party witnesses, sorted by name.
+
+        A pin whose key stands in our own or a partner's trust document is passed over: a party that witnesses
+        itself under another name must not make evidence look witnessed.
+
+        Raises:
+            InputError: a pin or a trust document cannot be read.
+        """
+        pins = self.pins()
+        return third_parties(pins, self._party_keys()) if pins else ()
+
+    def former_pins(self) -> tuple[PinnedWitness, ...]:
+        """Return the pins that were removed: their cosignatures verify, and count for nothing new.
+
+        Raises:
+            InputError: a pin cannot be read.
+        """
+        return read_pins(self._path / "witnesses" / "former")
+
+    def pin(self, witness: PinnedWitness) -> None:
+        """Pin a third-party witness from now on, in place of one of the same name.
+
+        Raises:
+            InputError: its key is a party's, or is pinned under another name.
+        """
+        if not third_parties([witness], self._party_keys()):
+            raise InputError(
+                f"the key of {witness.name} is a key of this organization or of a partner",
+                remedy="Partners' witnesses count without being pinned; pin a third party's key.",
+            )
+        same = [pin.name for pin in self.pins() if pin.public == witness.public and pin.name != witness.name]
+        if same:
+            raise InputError(f"this key is pinned already, as {same[0]}", remedy="Remove that one first, or keep it.")
+        write_atomic(self._path / "witnesses" / f"{witness.name}.toml", dump_pin(witness))
+
+    def unpin(self, name: str) -> PinnedWitness:
+        """Let a witness count no longer, and return its pin. What it cosigned before can still be verified.
+
+        Raises:
+            InputError: there is none of that name.
+        """
+        for pin in self.pins():
+            if pin.name == name:
+                write_atomic(self._path / "witnesses" / "former" / f"{name}-{pin.public.hex()[:8]}.toml", dump_pin(pin))
+                (self._path / "witnesses" / f"{name}.toml").unlink()
+                return pin
+        known = ", ".join(pin.name for pin in self.pins()) or "none"
+        raise InputError(
+            f"no witness {name!a} is pinned; pinned are: {known}", remedy="See 'lading audit witness list'."
+        )
+
+    def witness_policy(self) -> bytes | None:
+        """Return the witness policy (C2SP tlog-policy) as it was written, or None if there is none.
+
+        Raises:
+            InputError: it cannot be read, or is too large.
+        """
+        path = self._path / "witness-policy"
+        try:
+            data = read_regular(path, POLICY_LIMIT + 1)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}", remedy="Mend or remove the file.") from error
+        if len(data) > POLICY_LIMIT:
+            raise InputError(f"{path} has more than {POLICY_LIMIT} bytes", remedy="Write it shorter.")
+        return data
+
+    def _party_keys(self) -> tuple[str, ...]:
+        """Return the verifier keys of all logs and witnesses of ourselves and our partners."""
+        documents = [self.partner(organization) for organization in self.partners()]
+        if self._own_path.exists():
+            documents.append(self.own())
+        return tuple(key for document in documents for key in (*document.log_keys, *document.witness_keys))
 
     @property
     def _own_path(self) -> Path:
