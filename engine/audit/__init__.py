@@ -5,6 +5,8 @@ Start reading at `log` (the one writer) and `verify` (what anybody can check); t
     log          AuditLog: makes events durable, signs a checkpoint per batch
     reader       LogReader: the same log for screens, read-only, a proof per row
     verify       every leaf, column, tile, payload and signature compared again
+    erasure      payloads that are gone: which are, by the word of which entry
+    removal      and how they go without a trace
     witness      cosign a partner's checkpoint only if it extends the last one seen
     remembered   checkpoints kept outside the database, against a rolled-back copy
     proof        one entry's inclusion as a text anybody can check offline

@@ -6,6 +6,7 @@ sure to be the same.
 """
 
 import secrets
+import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from engine.audit import schema
 from engine.audit.checkpoint import Checkpoint
-from engine.audit.entry import COLUMNS, SALT_SIZE, Entry, Sealed, parse_entry, seal
+from engine.audit.entry import COLUMNS, SALT_SIZE, Entry, Sealed, parse_entry, parse_leaf, seal
+from engine.audit.erasure import ERASED, named_by
 from engine.audit.head import Head, demand_proof, load_head
 from engine.audit.merkle import EMPTY_ROOT, leaf_hash
 from engine.audit.note import NoteKey, NoteSigner, open_note, parse_signature, split_note
@@ -216,6 +218,16 @@ class AuditLog:
             self._db.execute("INSERT OR IGNORE INTO checkpoint VALUES (?, ?)", (size, note))
             self._db.execute("INSERT OR IGNORE INTO cosignature VALUES (?, ?, ?)", (size, witness.name, f"{line}\n"))
 
+    @contextmanager
+    def exclusively(self) -> Iterator[sqlite3.Connection]:
+        """Lend the log's database, outside any transaction, while appends wait.
+
+        Raises:
+            WorkspaceError, LogTampered: the database cannot be used; see `engine.audit.schema.mapped`.
+        """
+        with self._commit_lock, schema.mapped(self._path):
+            yield self._db
+
     def close(self) -> None:
         """Close the database. What was recorded is durable already."""
         with self._commit_lock:
@@ -282,18 +294,19 @@ class AuditLog:
         """Find the event by its id, or add it to the batch."""
         found = self._recorded(event.id, batch)
         if found is None:
-            salt = secrets.token_bytes(SALT_SIZE)
-            return Recorded(batch.add(self._seal(event, self._moment(batch.time), salt)), event.id, known=False)
+            fresh = self._seal(event, self._moment(batch.time), secrets.token_bytes(SALT_SIZE))
+            return Recorded(batch.add(fresh), event.id, known=False)
         index, time, salt, leaf = found
-        if self._seal(event, time, salt).leaf != leaf:
+        again = self._seal(event, time, salt or bytes(SALT_SIZE))
+        if again.leaf != leaf and (salt is not None or not _same_but_erased(again, leaf)):
             raise LogTampered(
                 f"event {event.id} ({event.type}) was recorded before, as entry {index}, and said something else",
                 remedy="Look at the entry with 'lading audit show'; a step must not change when it is repeated.",
             )
         return Recorded(index, event.id, known=True)
 
-    def _recorded(self, event_id: str, batch: _Batch) -> tuple[int, str, bytes, bytes] | None:
-        """Return index, time, salt and leaf of an event that has its place already."""
+    def _recorded(self, event_id: str, batch: _Batch) -> tuple[int, str, bytes | None, bytes] | None:
+        """Return index, time, salt and leaf of an event that has its place already; no salt if it was erased."""
         size = batch.head.edge.range.size
         position = batch.positions.get(event_id)
         if position is not None:
@@ -303,11 +316,16 @@ class AuditLog:
         if row is None:
             return None
         entry = parse_entry(row)
-        if entry.salt is None:
+        if entry.salt is None and not self._was_erased(entry.index):
             raise schema.tampered(f"the payload of entry {entry.index} is missing")
         head = Checkpoint(self.key.name, size, batch.head.edge.range.root())
         demand_proof(entry.index, entry.leaf, head, self._tree().prove_inclusion)
         return entry.index, entry.time, entry.salt, entry.leaf
+
+    def _was_erased(self, index: int) -> bool:
+        rows = self._db.execute(f"{schema.ENTRY_ROWS} WHERE event.type = ? AND event.idx > ?", (ERASED, index))
+        spans = (span for entry in map(parse_entry, rows) for span in named_by(entry.index, entry.payload or {}))
+        return any(first <= index <= last for first, last in spans)
 
     def _write(self, batch: _Batch) -> None:
         head = batch.head
@@ -370,3 +388,8 @@ class AuditLog:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
+
+
+def _same_but_erased(sealed: Sealed, leaf: bytes) -> bool:
+    """Say whether a leaf has the attributes of an event whose payload and salt are gone, so that none can bind them."""
+    return {**sealed.public, "commitment": ""} == {**parse_leaf(leaf), "commitment": ""}

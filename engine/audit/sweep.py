@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from engine.audit.checkpoint import Checkpoint
 from engine.audit.entry import COLUMNS, PAYLOAD_LIMIT, SALT_SIZE, commitment, parse_leaf, pseudonym
+from engine.audit.erasure import ERASED, PERMANENT, Absences
 from engine.audit.merkle import HASH_SIZE, leaf_hash
 from engine.audit.schema import read_tile
 from engine.audit.tiles import TILE_WIDTH, Edge, Tile, tile_path
@@ -46,6 +47,9 @@ class Sweep:
         claims: the roots to compare, of sizes up to the checkpoint's.
         problems: where to report.
         pseudonym_key: compares pseudonyms with names, if given.
+
+    Attributes:
+        absences: which payloads are missing, and which the log says were erased.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Sweep:
         self._problems = problems
         self._pseudonym_key = pseudonym_key
         self._edge = Edge()
+        self.absences = Absences()
         self._time = ""
         self._claims: dict[int, list[Claim]] = {}
         for claim in claims:
@@ -139,7 +144,7 @@ class Sweep:
         said = [public.get(name) for name in COLUMNS]
         if columns != said:
             self._report_columns(where, columns, said)
-        self._check_payload(where, public, salt, body)
+        self._check_payload(index, public, salt, body)
         if public["time"] < self._time:
             message = f"is of {public['time']!a}, an earlier entry is of {self._time!a}"
             self._problems.add(Kind.TIME, where, message)
@@ -152,23 +157,34 @@ class Sweep:
                 message = f"says {found!a}, the leaf says {expected!a}"
                 self._problems.add(Kind.COLUMN, f"{where}, column {name}", message)
 
-    def _check_payload(self, where: str, public: dict[str, str], salt: object, body: object) -> None:
-        if salt is None and body is None:
-            self._problems.add(Kind.PAYLOAD, where, "its payload is missing")
+    def _check_payload(self, index: int, public: dict[str, str], salt: object, body: object) -> None:
+        where, permanent = f"entry {index}", public["type"] in PERMANENT
+        if salt is None and body is None and not permanent:
+            self.absences.missing.append(index)
+        elif salt is None and body is None:
+            self._problems.add(Kind.PAYLOAD, where, "its payload is missing, and is of a type that is never erased")
         elif not isinstance(salt, bytes) or not isinstance(body, bytes) or len(salt) != SALT_SIZE:
             self._problems.add(Kind.PAYLOAD, where, "its payload or salt is of a wrong type or length")
         elif commitment(salt, body) != public["commitment"]:
             self._problems.add(Kind.PAYLOAD, where, "its payload is not the one its leaf commits to")
-        elif self._pseudonym_key is not None:
-            self._check_pseudonym(where, public["actor"], body, self._pseudonym_key)
+        elif public["type"] == ERASED or self._pseudonym_key is not None:
+            self._read_payload(index, public, body)
 
-    def _check_pseudonym(self, where: str, actor: str, body: bytes, key: bytes) -> None:
+    def _read_payload(self, index: int, public: dict[str, str], body: bytes) -> None:
+        """Take up what an erasure names, and compare the actor's name with its pseudonym."""
+        where = f"entry {index}"
         try:
             payload = parse_json(body, what="its payload", limit=PAYLOAD_LIMIT)
         except InputError as error:
             self._problems.add(Kind.PAYLOAD, where, str(error))
             return
-        name = payload.get("actor") if isinstance(payload, dict) else None
+        said = payload if isinstance(payload, dict) else {}
+        if public["type"] == ERASED:
+            self.absences.note_erasure(index, said)
+        if self._pseudonym_key is not None:
+            self._check_pseudonym(where, public["actor"], said.get("actor"), self._pseudonym_key)
+
+    def _check_pseudonym(self, where: str, actor: str, name: object, key: bytes) -> None:
         if not isinstance(name, str) or pseudonym(key, name) != actor:
             message = f"its actor {name!a} does not have the pseudonym {actor!a} of its leaf"
             self._problems.add(Kind.PAYLOAD, where, message)

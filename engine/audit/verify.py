@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from engine.audit import schema
 from engine.audit.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
+from engine.audit.erasure import Absences
 from engine.audit.note import NoteKey, open_note, split_note
 from engine.audit.sweep import Claim, Progress, Sweep
 from engine.audit.tiles import tile_width
@@ -82,6 +83,7 @@ class _Examination:
             claims = [*self._claims(), *self._remembered_claims(seen, newest.size)]
             sweep = Sweep(db, newest, claims, self.problems, self._pseudonym_key)
             sweep.run(progress)
+            self._check_absences(db, sweep.absences)
         self._check_strays(db, newest.size if newest else 0)
         self._check_cosignatures(db)
         self._check_remembered_cosignatures(seen)
@@ -182,6 +184,16 @@ class _Examination:
                 message = "the remembered checkpoint has another root than the log"
                 claims.append(Claim(size, checkpoint.root, Kind.FORK, message))
         return claims
+
+    def _check_absences(self, db: sqlite3.Connection, absences: Absences) -> None:
+        """Compare the payloads that are missing with those that the log says were erased, both ways."""
+        for index in absences.unexplained():
+            message = "its payload is missing, and no entry says that it was erased"
+            self.problems.add(Kind.PAYLOAD, f"entry {index}", message)
+        for first, last, by in absences.erasures:
+            for (index,) in db.execute("SELECT idx FROM payload WHERE idx BETWEEN ? AND ?", (first, last)):
+                message = f"its payload was erased by entry {by}, and is still there"
+                self.problems.add(Kind.PAYLOAD, f"entry {index}", message)
 
     def _check_strays(self, db: sqlite3.Connection, size: int) -> None:
         """Report rows that belong to no entry of the log."""
