@@ -24,6 +24,7 @@ from engine.cli.screen import tui
 from engine.cli.transfer import approval, send, transfer
 from engine.cli.trust import trust
 from engine.cli.verify import verify
+from engine.cli.witness import witness
 from engine.cli.workspace import doctor, init
 
 EXAMPLES = """\b
@@ -78,6 +79,7 @@ COMMANDS = (
     gateway,
     ready,
     audit,
+    witness,
     bill,
     tui,
     demo,

@@ -21,7 +21,7 @@ PAGE = 512
 
 def verify_log(home: Path, progress: Callable[[dict[str, Any]], None]) -> dict[str, JSON]:
     """Verify the whole log against the pinned key and the checkpoints remembered outside its database."""
-    layout = _layout(home)
+    layout = log_layout(home)
     key = pinned_key(layout)
     remembered = Remembered(layout.remembered).all(key.name)
     report = verify(
@@ -41,19 +41,19 @@ def pinned_key(layout: Layout) -> NoteKey:
 
 def verifier_keys(home: Path) -> dict[str, str]:
     """Return the verifier keys of log and witness (C2SP signed-note vkey)."""
-    own = TrustFolder(_layout(home).trust).own()
+    own = TrustFolder(log_layout(home).trust).own()
     return {"log": own.log_keys[0], "witness": own.witness_keys[0]}
 
 
 def newest_checkpoint(home: Path) -> str:
     """Return the newest checkpoint with its cosignatures, as text."""
-    with LogReader(_layout(home).audit_database) as log:
+    with LogReader(log_layout(home).audit_database) as log:
         return log.newest_checkpoint().decode()
 
 
 def prove_entry(home: Path, index: int) -> dict[str, JSON]:
     """Return the leaf of an entry and its proof under the newest checkpoint (C2SP tlog-proof)."""
-    with LogReader(_layout(home).audit_database) as log:
+    with LogReader(log_layout(home).audit_database) as log:
         entry = log.entry(index)
         note = log.newest_checkpoint()
         path = log.prove(index, read_checkpoint(note).size)
@@ -62,7 +62,7 @@ def prove_entry(home: Path, index: int) -> dict[str, JSON]:
 
 def show_entry(home: Path, index: int) -> dict[str, JSON]:
     """Return one entry whole: what its leaf says, and its payload."""
-    with LogReader(_layout(home).audit_database) as log:
+    with LogReader(log_layout(home).audit_database) as log:
         entry = log.entry(index)
     payload = dict(entry.payload) if entry.payload is not None else None
     return {"index": entry.index, "public": dict(entry.public), "payload": payload}
@@ -71,7 +71,7 @@ def show_entry(home: Path, index: int) -> dict[str, JSON]:
 def show_entries(home: Path, *, event_type: str | None, transfer: str | None, limit: int) -> dict[str, JSON]:
     """Return the newest entries that match, newest first."""
     found: list[JSON] = []
-    with LogReader(_layout(home).audit_database) as log:
+    with LogReader(log_layout(home).audit_database) as log:
         end = log.size
         while end > 0 and len(found) < limit:
             start = max(0, end - PAGE)
@@ -92,7 +92,13 @@ def show_entries(home: Path, *, event_type: str | None, transfer: str | None, li
     return {"entries": found}
 
 
-def _layout(home: Path) -> Layout:
+def log_layout(home: Path) -> Layout:
+    """Return the layout of a workspace that has its log.
+
+    Raises:
+        InputError: the log is missing.
+        WorkspaceError: it is no workspace.
+    """
     layout = Layout(home)
     load_settings(layout.settings)
     if not layout.audit_database.exists():
@@ -104,8 +110,11 @@ def _layout(home: Path) -> Layout:
 
 
 def _witnesses(layout: Layout) -> list[NoteKey]:
+    """Return the keys of every witness whose cosignatures the log may hold: partners, and those pinned ever."""
     trust = TrustFolder(layout.trust)
-    return [NoteKey.parse(vkey) for org in trust.partners() for vkey in trust.partner(org).witness_keys]
+    partners = [vkey for org in trust.partners() for vkey in trust.partner(org).witness_keys]
+    pinned = [pin.vkey for pin in (*trust.pins(), *trust.former_pins())]
+    return [NoteKey.parse(vkey) for vkey in dict.fromkeys((*partners, *pinned))]
 
 
 def _witnessed(layout: Layout) -> dict[str, JSON]:

@@ -3,6 +3,7 @@
 checking    verify
 reading     show
 proving     prove, checkpoint, key
+witnessing  witness add, remove, list, policy check; request-cosignature, add-cosignature
 """
 
 import click
@@ -10,6 +11,7 @@ import click
 from engine.cli.audit.checking import verify
 from engine.cli.audit.proving import checkpoint, key, prove
 from engine.cli.audit.reading import show
+from engine.cli.audit.witnessing import add_cosignature, request_cosignature, witness
 
 
 @click.group()
@@ -23,6 +25,9 @@ COMMANDS = (
     prove,
     checkpoint,
     key,
+    witness,
+    request_cosignature,
+    add_cosignature,
 )
 
 for command in COMMANDS:

@@ -55,6 +55,19 @@ def perform(office: Office, name: str, call: Call) -> Any:
         UsageError: there is no such operation, or its parameters are wrong.
         LadingError: whatever the operation says.
     """
+    known = _operations()
+    if name not in known:
+        raise UsageError(f"there is no operation {name!r}", remedy="Use a command of this release of lading.")
+    operation, shape = known[name]
+    try:
+        params = shape.model_validate(dict(call.params))
+    except ValidationError as error:
+        raise UsageError(explain(error), remedy="See the command's --help.") from None
+    return operation(office, call, params)
+
+
+def _operations() -> dict[str, tuple[Operation, type[Params]]]:
+    """Return every operation by name, with the shape of its parameters."""
     from engine.workspace.operations import (
         access,
         agreements,
@@ -66,9 +79,10 @@ def perform(office: Office, name: str, call: Call) -> Any:
         partners,
         policies,
         transfers,
+        witnesses,
     )
 
-    known: dict[str, tuple[Operation, type[Params]]] = {
+    return {
         "identity.mint": (identities.mint, identities.Mint),
         "artifact.pack": (artifacts.pack_artifact, artifacts.Pack),
         "artifact.list": (artifacts.list_artifacts, Params),
@@ -90,6 +104,9 @@ def perform(office: Office, name: str, call: Call) -> Any:
         "breakglass.approve": (breakglass.approve, breakglass.Approve),
         "breakglass.list": (breakglass.list_tickets, Params),
         "breakglass.review": (breakglass.review, breakglass.Review),
+        "witness.pin": (witnesses.pin, witnesses.Pin),
+        "witness.unpin": (witnesses.unpin, witnesses.Named),
+        "witness.add-cosignature": (witnesses.add_cosignature, witnesses.Cosigned),
         "policy.who-can": (access.who_can, access.WhoCan),
         "policy.what-can": (access.what_can, access.WhatCan),
         "policy.propose": (policies.propose, policies.Because),
@@ -99,11 +116,3 @@ def perform(office: Office, name: str, call: Call) -> Any:
         "policy.rollback": (policies.roll_back, policies.RollBack),
         "policy.shadow": (policies.shadow, policies.Shadow),
     }
-    if name not in known:
-        raise UsageError(f"there is no operation {name!r}", remedy="Use a command of this release of lading.")
-    operation, shape = known[name]
-    try:
-        params = shape.model_validate(dict(call.params))
-    except ValidationError as error:
-        raise UsageError(explain(error), remedy="See the command's --help.") from None
-    return operation(office, call, params)
