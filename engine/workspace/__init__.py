@@ -2,7 +2,7 @@
 
     layout, settings, keys   where things are, what they are set to, what must stay secret
     owner, acting            one owner process; operations reach it or become it
-    office                   the rooms of one organization, opened when first used
+    office, dialing          the rooms of one organization, opened when first used; how partners are reached
     operations               what people can have done, by name
     service                  the owner as a gateway
     creation, issuing        making a workspace; issuing its trust document

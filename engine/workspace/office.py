@@ -3,11 +3,9 @@
 Parts are opened when first used and closed together: a command that lists partners does not start a Sigstore.
 """
 
-import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
@@ -35,15 +33,11 @@ from engine.signing.sandbox import Sandbox
 from engine.signing.signer import Signer
 from engine.signing.trust_folder import TrustFolder
 from engine.store import FileKeySource, Store
-from engine.transfer.courier import CourierPartner
 from engine.transfer.outgoing import OutgoingTable
 from engine.transfer.tickets import TicketTable
-from engine.wire.authority import GatewayCA, Leaf
-from engine.wire.courier import Courier
-from engine.wire.dial import Partner
-from engine.wire.tls import client_context
 from engine.workspace.denials import describe_denial
-from engine.workspace.keys import read_secret, secret_key, signing_key
+from engine.workspace.dialing import Dialing
+from engine.workspace.keys import secret_key, signing_key
 from engine.workspace.layout import Layout
 from engine.workspace.settings import Settings, load_settings
 
@@ -64,7 +58,6 @@ class Office:
         self.clock = clock
         self.settings: Settings = load_settings(layout.settings)
         self.on_partners_changed: list[Callable[[], None]] = []
-        self._leaf: Leaf | None = None
         self._running: set[str] = set()
         self._lock = threading.Lock()
         self._open = ExitStack()
@@ -250,44 +243,13 @@ class Office:
         return None if decision.permitted else describe_denial(decision)
 
     @cached_property
-    def gateway_ca(self) -> GatewayCA:
-        """Issues the gateway's short-lived certificates."""
-        return GatewayCA(read_secret(self.layout.keys / "gateway-ca.pem"), self.clock)
-
-    def leaf(self) -> Leaf:
-        """Issue a gateway certificate for this process."""
-        life = timedelta(minutes=self.settings.gateway.certificate_minutes)
-        return self.gateway_ca.issue_leaf(self.settings.service_identity, life)
-
-    def bundles(self) -> dict[str, tuple[str, ...]]:
-        """Return the gateway authorities pinned for each partner."""
-        return {org: self.trust.partner(org).gateway_ca for org in self.trust.partners()}
-
-    def partner(self, organization: str) -> CourierPartner:
-        """Return a partner's gateway, to be dialled when it is first asked something.
-
-        Raises:
-            InputError: it is not a confirmed partner.
-        """
-        document = self.trust.partner(organization)
-
-        def context() -> ssl.SSLContext:
-            return client_context(self.client_leaf(), document.gateway_ca)
-
-        pinned = Partner(organization, document.gateway_url, document.gateway_ca, context, self.clock)
-        return CourierPartner(Courier(pinned))
+    def dialing(self) -> Dialing:
+        """How partners are reached."""
+        return Dialing(self.layout, self.settings, self.trust, self.clock)
 
     def zone_of(self, organization: str) -> str:
         """Return the network zone that a partner's gateway is in."""
         return self.settings.zones.of_host(urlsplit(self.trust.document(organization).gateway_url).hostname or "")
-
-    def client_leaf(self) -> Leaf:
-        """Return the certificate to dial partners with; a new one when a third of its life is over."""
-        life = timedelta(minutes=self.settings.gateway.certificate_minutes)
-        with self._lock:
-            if self._leaf is None or self.clock() > self._leaf.expires - life * 2 / 3:
-                self._leaf = self.leaf()
-            return self._leaf
 
     def partners_changed(self) -> None:
         """Tell whoever listens that partners were confirmed."""

@@ -84,7 +84,7 @@ def _start(office: Office, listening: socket.socket, running: ExitStack) -> None
     for loop in (witnessing, arrivals, reauthorization):
         _run(running, loop)
     handlers = GatewayHandlers(parts, lambda _: arrivals.wake())
-    control = control_app(handlers, lambda der: peer_organization(der, office.bundles(), office.clock()))
+    control = control_app(handlers, lambda der: peer_organization(der, office.dialing.bundles(), office.clock()))
     _run(running, UnixServer(layout.wire_socket, control))
     listeners = Listeners(listening, _config(office), count=seconds.workers)
     _run(running, listeners)
@@ -127,7 +127,7 @@ def seek_witnesses(office: Office) -> None:
         if not office.unwitnessed(organization):
             continue
         try:
-            seek_cosignature(transfer_parts(office, call), office.partner(organization), organization)
+            seek_cosignature(transfer_parts(office, call), office.dialing.partner(organization), organization)
         except WireError:
             continue  # a partner that does not answer is asked again at the next round
 
@@ -167,8 +167,8 @@ def _performer(office: Office) -> Callable[..., Any]:
 def _config(office: Office) -> ListenerConfig:
     layout = office.layout
     return ListenerConfig(
-        leaf=office.leaf(),
-        bundles=office.bundles(),
+        leaf=office.dialing.leaf(),
+        bundles=office.dialing.bundles(),
         store=layout.store,
         names_key=read_key(layout.keys / "store-names.key"),
         journal=layout.gateway_database,

@@ -39,6 +39,7 @@ from engine.wire.sink import JournalSink
 from engine.wire.upload import Chunk
 from engine.workspace.composition import gateway_parts
 from engine.workspace.creation import create
+from engine.workspace.dialing import Dialing
 from engine.workspace.layout import Layout
 from engine.workspace.office import Office
 from engine.workspace.operations import Call, perform
@@ -102,15 +103,16 @@ class Doom:
         setattr(owner, name, guarded)
 
 
-class ConnectedOffice(Office):
-    """An office that reaches its partners by links instead of a network."""
+class Linked(Dialing):
+    """Reaches partners by links instead of a network."""
 
-    def __init__(self, layout: Layout, clock: Clock, links: "Mapping[str, Link]") -> None:
-        super().__init__(layout, clock)
+    def __init__(self, office: Office, links: "Mapping[str, Link]") -> None:
+        super().__init__(office.layout, office.settings, office.trust, office.clock)
         self._links = links
+        self._known = office.trust
 
     def partner(self, organization: str) -> CourierPartner:
-        self.trust.partner(organization)
+        self._known.partner(organization)
         return self._links[organization]  # type: ignore[return-value]  # as the protocol `Partner` has it
 
 
@@ -135,7 +137,8 @@ class Side:
     def open(self) -> None:
         """Start the process."""
         self.stop = threading.Event()
-        self.office = ConnectedOffice(Layout(self.home), self.clock, self.links)
+        self.office = Office(Layout(self.home), self.clock)
+        self.office.dialing = Linked(self.office, self.links)
         self.journal = Journal(self.office.layout.gateway_database, self.clock)
         self.parts = gateway_parts(self.office, self.journal)
         self.handlers = GatewayHandlers(self.parts, lambda _: None)

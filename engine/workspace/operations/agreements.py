@@ -62,7 +62,7 @@ def _told(office: Office, agreement: Agreement) -> dict[str, JSON]:
         agreement=agreement.canonical().decode(), bundles={org: json.loads(data) for org, data in held.items()}
     )
     try:
-        answer = office.partner(other).agreement(message)
+        answer = office.dialing.partner(other).agreement(message)
     except WireError as error:
         return describe(office.standing(agreement)) | {"told": False, "why": str(error)}
     _take(office, agreement, other, answer)
