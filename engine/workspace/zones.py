@@ -12,8 +12,6 @@ PARTNER: Final = "partner"
 OUTSIDE: Final = "outside"
 """The zone of an address that is in none of those that are named."""
 
-_RESERVED: Final = frozenset({"", OUTSIDE})
-
 
 def _network(text: str) -> str:
     try:
@@ -23,7 +21,13 @@ def _network(text: str) -> str:
     return text
 
 
-Name: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+def _free(name: str) -> str:
+    if name == OUTSIDE:
+        raise ValueError(f"found {name!r}, expected another name: it is kept for addresses that are in no zone")
+    return name
+
+
+Name: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$"), AfterValidator(_free)]
 Network: TypeAlias = Annotated[str, AfterValidator(_network)]
 
 
@@ -42,7 +46,7 @@ class Zones(RootModel[dict[Name, tuple[Network, ...]]]):
         except ValueError:
             return OUTSIDE
         plain = getattr(found, "ipv4_mapped", None) or found
-        named = (name for name, networks in self.root.items() if name not in _RESERVED and _has(networks, plain))
+        named = (name for name, networks in self.root.items() if _has(networks, plain))
         return next(named, OUTSIDE)
 
     def of_host(self, host: str) -> str:

@@ -42,16 +42,28 @@ def test_a_host_is_where_all_its_addresses_are() -> None:
 
 @pytest.mark.parametrize(
     ("zones", "says"),
-    [({"lab": ["10.0.0.1/8"]}, "host bits"), ({"lab": ["ten"]}, "found 'ten'"), ({"La b": ["10.0.0.0/8"]}, "La b")],
+    [
+        ({"lab": ["10.0.0.1/8"]}, "host bits"),
+        ({"lab": ["ten"]}, "found 'ten'"),
+        ({"La b": ["10.0.0.0/8"]}, "La b"),
+        ({"outside": ["10.0.0.0/8"]}, "found 'outside', expected another name"),
+    ],
 )
 def test_what_is_no_range_is_named(zones: dict[str, list[str]], says: str) -> None:
     with pytest.raises(ValidationError, match=says):
         Zones.model_validate(zones)
 
 
-def test_a_setting_that_is_wrong_is_named_with_its_field(home: Path) -> None:
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('lab = ["ten"]', r"lading\.toml.*zones\.lab.*found 'ten', expected a range"),
+        ('outside = ["10.0.0.0/8"]', r"lading\.toml.*zones\.outside.*found 'outside', expected another name"),
+    ],
+)
+def test_a_setting_that_is_wrong_is_named_with_its_field(home: Path, line: str, says: str) -> None:
     path = home / "lading.toml"
-    path.write_text(path.read_text() + '\n[zones]\nlab = ["ten"]\n')
+    path.write_text(path.read_text() + f"\n[zones]\n{line}\n")
 
-    with pytest.raises(WorkspaceError, match=r"zones\.lab"):
+    with pytest.raises(WorkspaceError, match=says):
         load_settings(path)
