@@ -55,6 +55,11 @@ class Artifact:
         """The name people use: `sentiment:3.1`."""
         return f"{self.name}:{self.version}"
 
+    @property
+    def quarantined(self) -> bool:
+        """Whether it was received, and no verdict lets anybody use it."""
+        return self.state not in {"packed", "released"}
+
 
 @dataclass(frozen=True, slots=True)
 class Known:

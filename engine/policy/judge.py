@@ -66,6 +66,7 @@ class Judge:
         artifact: ArtifactFacts | None = None,
         agreement: AgreementFacts | None = None,
         transfer: TransferFacts | None = None,
+        received_under: AgreementFacts | None = None,
         purpose: str | None = None,
         about: Mapping[str, str] | None = None,
     ) -> Decision:
@@ -79,6 +80,7 @@ class Judge:
             artifact: what it is about; None for the organization itself.
             agreement: the agreement it happens under.
             transfer: the handoff it is part of.
+            received_under: for handing on what was received, the agreement with its owner.
             purpose: what for, where there is no transfer to say so.
             about: further attributes of the event: `transfer`, `partner`, `agreement`.
 
@@ -87,7 +89,16 @@ class Judge:
         """
         directory, engine, now = self._directory(), self._policies.engine(), self._clock()
         principal = directory.principal(identity) or EntityUid("User", identity)
-        request, entities = build_request(action, principal, directory, artifact, agreement, transfer, purpose=purpose)
+        request, entities = build_request(
+            action,
+            principal,
+            directory,
+            artifact,
+            agreement,
+            transfer,
+            received_under=received_under,
+            purpose=purpose,
+        )
         decision = engine.decide(request, entities, now)
         if decision.slice_digest is not None and decision.slice is not None:
             self._policies.keep_slice(decision.slice_digest, decision.slice)

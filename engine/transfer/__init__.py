@@ -2,6 +2,7 @@
 
     outgoing   the table of transfers and their documents
     facts      what policy is told about an artifact, an agreement and a transfer
+    source     where an artifact's bytes are: a folder, or the sealed store
     parts      what the pipeline needs from the workspace, as one frozen bundle
     steps      the steps, each a function from a transfer to the transfer after it
     pipeline   runs steps until the transfer stops, waits or breaks off

@@ -71,11 +71,13 @@ def _facts(parts: Parts, transfer: Outgoing) -> _Facts:
 
 def _ask(parts: Parts, transfer: Outgoing, facts: _Facts, action: str, identity: str, *, mtls: bool) -> Decision:
     artifact = parts.registry.get(transfer.artifact)
-    quarantined, signed = artifact.state != "packed", facts.checked.signed
+    received_under = agreement_facts(parts.standing(artifact.agreement)) if artifact.agreement else None
     return parts.judge.ask(
         action,
         identity,
-        artifact=artifact_facts(artifact.manifest, quarantined=quarantined, signed=signed),
+        artifact=artifact_facts(
+            artifact.manifest, quarantined=artifact.quarantined, signed=facts.checked.signed
+        ),
         agreement=agreement_facts(parts.standing(transfer.agreement)),
         transfer=TransferFacts(
             purpose=transfer.purpose,
@@ -90,6 +92,7 @@ def _ask(parts: Parts, transfer: Outgoing, facts: _Facts, action: str, identity:
             approver=facts.approval[0] if facts.approval else None,
             break_glass=facts.ticket[2] if facts.ticket else None,
         ),
+        received_under=received_under,
         about={"transfer": transfer.id, "partner": transfer.partner},
     )
 

@@ -111,14 +111,14 @@ class CourierPartner:
 
 
 def pieces(shipment: Shipment) -> Iterator[Chunk]:
-    """Yield each missing chunk once, with a place in the source folder where it is."""
+    """Yield each missing chunk once, with a place where it is."""
     waiting = set(shipment.missing)
     for file in shipment.chunks.files:
         offset = 0
         for chunk in file.chunks:
             if chunk.sha256 in waiting:
                 waiting.discard(chunk.sha256)
-                yield Chunk(chunk.sha256, chunk.size, shipment.folder / file.path, offset)
+                yield Chunk(chunk.sha256, chunk.size, shipment.source.place(file.path, offset, chunk.sha256))
             offset += chunk.size
 
 

@@ -3,10 +3,10 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from engine.manifest import ChunkMap
+from engine.transfer.source import Source
 from engine.wire.messages import (
     AcceptanceMessage,
     AgreementMessage,
@@ -23,7 +23,7 @@ class Shipment:
 
     Attributes:
         transfer: the transfer they belong to.
-        folder: where the files are.
+        source: where the bytes are.
         chunks: how they are cut.
         missing: digests of the chunks the partner lacks.
         rate_limit: bytes per second at most; None for as fast as it goes.
@@ -35,7 +35,7 @@ class Shipment:
     """
 
     transfer: str
-    folder: Path
+    source: Source
     chunks: ChunkMap
     missing: frozenset[str]
     rate_limit: float | None

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Final
 
 from engine.agreement import Standing
@@ -17,6 +16,7 @@ from engine.policy.judge import Judge
 from engine.signing import OrganizationTrust
 from engine.transfer.outgoing import OutgoingTable
 from engine.transfer.partner import Partner
+from engine.transfer.source import Source
 from engine.transfer.tickets import TicketTable
 
 OFFER_LIFE: Final = timedelta(hours=24)
@@ -37,7 +37,7 @@ class Parts:
         standing: how an agreement stands now, by digest.
         trust: whose signatures count for an organization.
         region: where an organization is, from its trust document.
-        source: the folder an artifact is sent from.
+        source: where an artifact's bytes are: the folder it was packed from, or the store.
         attestation: the bundle `model` or `manifest` of an artifact.
         sign: signs a statement as an identity of this organization.
         connect: a partner's gateway.
@@ -64,7 +64,7 @@ class Parts:
     standing: Callable[[str], Standing]
     trust: Callable[[str], OrganizationTrust]
     region: Callable[[str], str]
-    source: Callable[[Artifact], Path]
+    source: Callable[[Artifact], Source]
     attestation: Callable[[str, str], bytes]
     sign: Callable[[bytes, str], bytes]
     connect: Callable[[str], Partner]

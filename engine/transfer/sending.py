@@ -66,6 +66,7 @@ def ship(parts: Parts, transfer: Outgoing) -> Outgoing:
 
     Raises:
         SourceChanged: a file is not what was packed; nothing of it was sent.
+        StoreError, IntegrityError: what was received and is handed on cannot be read from the store any more.
         PartnerUnreachable, Interrupted: patience is at its end, or the transfer is to stop.
     """
     artifact = parts.registry.get(transfer.artifact)
@@ -124,7 +125,7 @@ class _Run:
         """Send, and return the transfer as far as it came; what was counted is saved in any case."""
         shipment = Shipment(
             transfer=self._start.id,
-            folder=self._parts.source(artifact),
+            source=self._parts.source(artifact),
             chunks=artifact.chunks,
             missing=missing,
             rate_limit=self._parts.rate_limit,

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from engine.checks import Evidence, Space, Use, preflight, source_files
+from engine.checks import Evidence, Space, Use, preflight
 from engine.custody.statements import (
     Acceptance,
     Answer,
@@ -61,7 +61,7 @@ def run_preflight(parts: Parts, transfer: Outgoing, artifact: Artifact) -> Repor
         origin=parts.trust(artifact.origin),
     )
     return preflight(
-        files=source_files(parts.source(artifact), artifact.manifest),
+        files=parts.source(artifact).check(artifact.manifest),
         evidence=evidence,
         standing=parts.standing(transfer.agreement),
         use=Use(parts.organization, transfer.partner, transfer.purpose, parts.region(transfer.partner)),

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from engine.digest import sha256 as digest_of
 from engine.errors import Interrupted, PartnerUnreachable, SourceChanged
@@ -31,6 +31,46 @@ _HELD: Final = 200
 _CREATED: Final = 201
 
 
+class Place(Protocol):
+    """Where a chunk's bytes are."""
+
+    def read(self, content: memoryview) -> int:
+        """Fill `content` from its start; return how many bytes there were.
+
+        Raises:
+            OSError: they cannot be read.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FilePlace:
+    """A place in a file.
+
+    Attributes:
+        path: of the file.
+        offset: where the chunk begins there, in bytes.
+    """
+
+    path: Path
+    offset: int
+
+    def read(self, content: memoryview) -> int:
+        """Fill `content` from the file."""
+        filled = 0
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            while count := os.preadv(descriptor, [content[filled:]], self.offset + filled):
+                filled += count
+        finally:
+            os.close(descriptor)
+        return filled
+
+    def __str__(self) -> str:
+        """Name the file and the offset."""
+        return f"{self.path} from byte {self.offset} on"
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """A chunk to bring.
@@ -38,14 +78,12 @@ class Chunk:
     Attributes:
         sha256: the digest that was offered.
         size: in bytes, at least 1.
-        path: of the file it is in.
-        offset: where it begins there, in bytes.
+        place: where its bytes are.
     """
 
     sha256: str
     size: int
-    path: Path
-    offset: int
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,17 +229,11 @@ def _load(chunk: Chunk, buffer: memoryview) -> memoryview:
     """Read a chunk to the start of `buffer`. INVARIANT: what is returned has the digest that was offered."""
     content = buffer[: chunk.size]
     try:
-        descriptor = os.open(chunk.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        try:
-            filled = 0
-            while count := os.preadv(descriptor, [content[filled:]], chunk.offset + filled):
-                filled += count
-        finally:
-            os.close(descriptor)
+        filled = chunk.place.read(content)
     except OSError as error:
         raise _changed(chunk, error.strerror or "unreadable") from None
     if filled != chunk.size or digest_of(content) != chunk.sha256:
-        raise _changed(chunk, f"bytes {chunk.offset} to {chunk.offset + chunk.size} are no longer {chunk.sha256}")
+        raise _changed(chunk, f"{chunk.size} bytes are no longer {chunk.sha256}")
     return content
 
 
@@ -216,7 +248,7 @@ def _load_pack(job: Job, buffer: memoryview) -> memoryview:
 
 def _changed(chunk: Chunk, why: str) -> SourceChanged:
     return SourceChanged(
-        f"{chunk.path} is not what was offered: {why}",
+        f"{chunk.place} is not what was offered: {why}",
         remedy="Put the file back as it was packed and run it again, or pack it as a new version.",
     )
 

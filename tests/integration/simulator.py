@@ -283,11 +283,9 @@ class Link:
 
     def _bring(self, shipment: Shipment, chunk: Chunk) -> int:
         """Bring one chunk; return how often it was sent again."""
-        with chunk.path.open("rb") as file:
-            file.seek(chunk.offset)
-            data = file.read(chunk.size)
-        if sha256(data) != chunk.sha256:
-            raise SourceChanged(f"{chunk.path} is not what was offered", remedy="Pack it again.")
+        data = memoryview(bytearray(chunk.size))
+        if chunk.place.read(data) != chunk.size or sha256(data) != chunk.sha256:
+            raise SourceChanged(f"{chunk.place} is not what was offered", remedy="Pack it again.")
         for retry in range(self.retries + 1):
             try:
                 self._answer("chunk", lambda: self._keep(shipment.transfer, chunk, data))

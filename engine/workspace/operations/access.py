@@ -100,4 +100,12 @@ def _handoff(
         preflight_passed=True,
     )
     under = agreement_facts(office.agreement(params.agreement or "")[1])
-    return build_request(action, principal, office.directory, about["artifact"], under, transfer)
+    return build_request(
+        action,
+        principal,
+        office.directory,
+        about["artifact"],
+        under,
+        transfer,
+        received_under=about["agreement"],
+    )

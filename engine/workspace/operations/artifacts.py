@@ -165,11 +165,10 @@ def verify_artifact(office: Office, call: Call, params: Verify) -> dict[str, JSO
 def facts(office: Office, artifact: Artifact) -> dict[str, Any]:
     """Return what policy is told about an artifact held here, its signatures verified now."""
     findings = check_signatures(_evidence(office, artifact))
-    quarantined = artifact.state not in {"packed", "released"}
     under = agreement_facts(office.agreement(artifact.agreement)[1]) if artifact.agreement else None
     signed = not any(findings)
     return {
-        "artifact": artifact_facts(artifact.manifest, quarantined=quarantined, signed=signed),
+        "artifact": artifact_facts(artifact.manifest, quarantined=artifact.quarantined, signed=signed),
         "agreement": under,
     }
 

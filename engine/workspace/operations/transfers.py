@@ -10,10 +10,10 @@ from engine.agreement.strict_yaml import parse_yaml
 from engine.custody.statements import DeliveryReceipt, Verdict
 from engine.digest import JSON
 from engine.errors import InputError, UsageError
-from engine.manifest.artifact import Artifact
 from engine.transfer.outgoing import Order, Outgoing
 from engine.transfer.parts import Parts
 from engine.transfer.pipeline import begin, run
+from engine.transfer.source import source_of
 from engine.workspace.office import Office
 from engine.workspace.operations import Call, Params
 from engine.workspace.settings import explain
@@ -94,7 +94,7 @@ def transfer_parts(office: Office, call: Call, wanted: Plan | None = None) -> Pa
         standing=lambda digest: office.agreement(digest)[1],
         trust=office.trust.organization_trust,
         region=lambda organization: office.trust.document(organization).region,
-        source=_source,
+        source=lambda artifact: source_of(office.store, artifact),
         attestation=office.attestation,
         sign=office.sign,
         connect=office.dialing.partner,
@@ -168,15 +168,6 @@ def _required(plan: Plan, field: str) -> str:
         option = "to" if field == "partner" else field
         raise UsageError(f"nothing says which {field}", remedy=f"Give --{option}, or a --plan that has it.")
     return value
-
-
-def _source(artifact: Artifact) -> Path:
-    if artifact.source is None:
-        raise UsageError(
-            f"{artifact.label} was received from {artifact.origin}: its bytes are sealed, not in a folder",
-            remedy="This release sends artifacts from the folder they were packed from.",
-        )
-    return artifact.source
 
 
 def _brief(direction: str, transfer: Any) -> dict[str, Any]:

@@ -40,7 +40,7 @@ from engine.wire.messages import (
 from engine.wire.server import UnixServer
 from engine.wire.tls import client_context, peer_organization
 from engine.wire.unix import UnixConnection
-from engine.wire.upload import Chunk
+from engine.wire.upload import Chunk, FilePlace
 
 LIFE = timedelta(minutes=15)
 DEFAULT_LIMITS = Limits()
@@ -318,7 +318,7 @@ def source(tmp_path: Path) -> Callable[[Sequence[bytes]], list[Chunk]]:
         path.write_bytes(b"".join(contents))
         offsets = itertools.accumulate((len(content) for content in contents), initial=0)
         return [
-            Chunk(digest(content), len(content), path, offset)
+            Chunk(digest(content), len(content), FilePlace(path, offset))
             for content, offset in zip(contents, offsets, strict=False)
         ]
 
