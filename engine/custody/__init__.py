@@ -1,6 +1,8 @@
 """Custody: what both sides said about a handoff, and the one file that proves it.
 
-    statements   the signed statements of a handoff: offer, acceptance, delivery receipt, verdict, approval
+    statements   the signed statements of a handoff: offer, acceptance, delivery receipt, verdict, approval, and the
+                 custody link of whoever hands on what they received
+    links        the chain of earlier handoffs that comes with what is handed on
     bill         the bill of lading: its format, how it is signed and sealed
     account      verifying a bill offline, from pinned trust alone
 

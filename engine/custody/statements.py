@@ -1,22 +1,27 @@
 """The signed statements of a handoff, as in-toto predicates (docs/formats/statements.md).
 
 The sender makes an *offer*. The receiver answers with an *acceptance* (before any byte), a *delivery receipt* (on
-digests alone) and a *verdict* (after the arrival checks). An *approval* lets a parked transfer go on, *break-glass*
-one that failed its checks. Each embeds
+digests alone) and a *verdict* (after the arrival checks). Whoever hands on what they received
+adds a *custody link*. An *approval* lets a parked transfer go on, *break-glass* one that failed its checks. Each embeds
 the counterparty's newest checkpoint, so that neither log can later pretend not to have known.
 """
 
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from engine.agreement import SENSITIVITIES, Agreement
+from engine.agreement.fields import Names, Regions
+from engine.agreement.terms import Action, Sensitivity
 from engine.digest import JSON, sha256
 from engine.errors import BadSignature
 from engine.events import timestamp
 from engine.signing.organization_trust import Signed
 from engine.signing.statement import statement
+from engine.wire.messages import CHAIN_LIMIT
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 TransferId = Annotated[str, Field(pattern=r"^tr-[0-9a-f]{24}$")]
@@ -24,6 +29,7 @@ Line = Annotated[str, Field(max_length=2000)]
 Organization = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,252}$")]
 Nonce = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Note = Annotated[str, Field(max_length=16_384)]
+KeyId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
 
 def fresh_nonce() -> str:
@@ -77,11 +83,12 @@ class Predicate(BaseModel):
         return PREDICATE_TYPES[cls]
 
     def to_json(self) -> dict[str, JSON]:
-        """Return the predicate as JSON values; moments are RFC 3339 in UTC with milliseconds."""
-        return {
-            name: timestamp(value) if isinstance(value, datetime) else value
-            for name, value in self.model_dump(mode="python").items()
-        }
+        """Return the predicate as JSON values; moments are RFC 3339 in UTC with milliseconds.
+
+        What does not apply is absent, never null.
+        """
+        values: dict[str, JSON] = _json(self.model_dump(mode="python", exclude_none=True))
+        return values
 
     def statement(self) -> bytes:
         """Return the canonical in-toto statement; its subject is the artifact's root digest."""
@@ -94,14 +101,29 @@ class Predicate(BaseModel):
         Raises:
             BadSignature: fields are missing, unknown or malformed, or the subject is another artifact.
         """
+        return cls.of(signed.payload, signed.statement, signed.subject_sha256, by=signed.signatory.identity)
+
+    @classmethod
+    def of(cls, payload: bytes, whole: Mapping[str, Any], subject: str, *, by: str) -> Self:
+        """Take the predicate out of a statement, whoever is known to have signed it; see `read`.
+
+        Args:
+            payload: the bytes that a signature covers.
+            whole: the same, parsed.
+            subject: the digest of its only subject.
+            by: how errors call whoever made it.
+
+        Raises:
+            BadSignature: as `read`.
+        """
         try:
-            predicate = cls.model_validate(signed.statement["predicate"], strict=False)
+            predicate = cls.model_validate(whole["predicate"], strict=False)
         except (ValidationError, KeyError) as error:
             raise BadSignature(
-                f"a signed {cls.predicate_type()} statement by {signed.signatory.identity} is malformed: {error}",
+                f"a signed {cls.predicate_type()} statement by {by} is malformed: {error}",
                 remedy="Its maker runs another version of lading, or something that is not lading: ask them.",
             ) from None
-        if signed.subject_sha256 != predicate.artifact or signed.payload != predicate.statement():
+        if subject != predicate.artifact or payload != predicate.statement():
             raise BadSignature(
                 f"a signed {cls.predicate_type()} statement says one thing in its subject and another in its predicate",
                 remedy="Do not accept it; ask its maker for a new one.",
@@ -109,10 +131,55 @@ class Predicate(BaseModel):
         return predicate
 
 
+class OnwardTerms(BaseModel):
+    """What a provider lets further receivers know of an agreement that allows onward transfer, and nothing else of it.
+
+    Attributes:
+        purposes: what the artifact may be used for.
+        actions: what may be done with it.
+        destinations: regions it may be taken to.
+        max_sensitivity: the most sensitive artifact that may travel under it.
+        effective: it binds from this moment.
+        expires: and no longer from this one.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    purposes: Names
+    actions: tuple[Action, ...]
+    destinations: Regions
+    max_sensitivity: Sensitivity
+    effective: AwareDatetime
+    expires: AwareDatetime
+
+    @classmethod
+    def of_agreement(cls, agreement: Agreement) -> Self | None:
+        """Return what may be told of an agreement; None if it does not allow onward transfer."""
+        terms = agreement.terms
+        if not terms.onward_transfer:
+            return None
+        return cls(
+            purposes=terms.purposes,
+            actions=terms.actions,
+            destinations=terms.destinations,
+            max_sensitivity=terms.max_sensitivity,
+            effective=agreement.effective,
+            expires=agreement.expires,
+        )
+
+    @property
+    def sensitivity_ceiling(self) -> int:
+        """The rank of `max_sensitivity`: 0 is public, 3 is restricted."""
+        return SENSITIVITIES.index(self.max_sensitivity)
+
+
 class Offer(Predicate):
     """The sender offers an artifact. Bound to its audience (`receiver`), expires, used once.
 
     Attributes:
+        onward: present only if the agreement lets the receiver hand the artifact on; the receiver may show this
+            statement to whom it hands it on to.
+        custody: SHA-256 of the newest custody link's statement; present only if the sender itself received it.
         own_checkpoint: the newest checkpoint of the sender's own log; the receiver logs it, so that a log that
             shows different histories to different partners is found out.
     """
@@ -125,6 +192,8 @@ class Offer(Predicate):
     requester: Line
     decision: DecisionCited
     expires: AwareDatetime
+    onward: OnwardTerms | None = None
+    custody: Digest | None = None
 
 
 class Answer(Predicate):
@@ -165,6 +234,33 @@ class Verdict(Answer):
     receipt: Digest
     verdict: Literal["released", "quarantined"]
     findings: list[Line]
+
+
+class CustodyLink(Predicate):
+    """The receiver of one handoff says how it came to hold the artifact, before it hands it on.
+
+    `transfer`, `sender`, `receiver` and `agreement` are those of the handoff by which it got it.
+
+    Attributes:
+        position: 1 for the handoff from the origin, and one more for each after it.
+        previous: SHA-256 of the statement of the link before; absent in the first.
+        offer: SHA-256 of the sender's offer, which the receiver took.
+        receipt: SHA-256 of the receiver's delivery receipt.
+        verdict: SHA-256 of the receiver's verdict.
+        purpose: what it was handed over for.
+        licence: SPDX expression it travelled under; absent if its manifest declares none.
+        sealed_to: id of the key that the receiver's store holds it under: the first 32 hexadecimal characters of the
+            SHA-256 of the X25519 public key.
+    """
+
+    position: Annotated[int, Field(ge=1, le=CHAIN_LIMIT)]
+    previous: Digest | None = None
+    offer: Digest
+    receipt: Digest
+    verdict: Digest
+    purpose: Line
+    licence: Line | None = None
+    sealed_to: KeyId
 
 
 class Approval(Predicate):
@@ -210,9 +306,22 @@ PREDICATE_TYPES: dict[type[Predicate], str] = {
     Acceptance: "urn:lading:acceptance:v1",
     DeliveryReceipt: "urn:lading:delivery-receipt:v1",
     Verdict: "urn:lading:verdict:v1",
+    CustodyLink: "urn:lading:custody-link:v1",
     Approval: "urn:lading:approval:v1",
     BreakGlass: "urn:lading:break-glass:v1",
 }
+
+
+def _json(value: Any) -> Any:
+    match value:
+        case datetime():
+            return timestamp(value)
+        case dict():
+            return {name: _json(each) for name, each in value.items()}
+        case list() | tuple():
+            return [_json(each) for each in value]
+        case _:
+            return value
 
 
 def check_answer(answer: Answer, offer: Offer, offer_payload: bytes) -> None:

@@ -9,7 +9,7 @@ from engine.digest import JSON, canonical, sha256
 from engine.errors import EvidenceError, InputError
 from engine.events import timestamp
 from engine.gateway.incoming import ACCEPTED, COMMITTED, REVOKED, Incoming
-from engine.gateway.offers import Offered, ask_receive, check_current, examine, read_offer
+from engine.gateway.offers import Offered, ask_receive, check_current, check_onward, examine, read_offer
 from engine.gateway.parts import GatewayParts
 from engine.policy.model import Decision
 from engine.wire.control import Accepted
@@ -22,7 +22,9 @@ Said = TypeVar("Said", bound=Answer)
 ACCEPTANCE_LIFE: Final = timedelta(hours=24)
 PARTNER: Final = "partner"
 """The zone of offers that were accepted before zones were kept."""
-SIGNATURE_CHECKS: Final = ("model-signature", "manifest-attestation", "origin-unknown")
+ORIGIN_UNKNOWN: Final = "origin-unknown"
+SIGNATURE_CHECKS: Final = ("model-signature", "manifest-attestation", ORIGIN_UNKNOWN)
+TALK: Final = "Talk to the receiving organization, and name the decision."
 
 
 def accept(parts: GatewayParts, offered: Offered, zone: str) -> Accepted:
@@ -41,8 +43,10 @@ def accept(parts: GatewayParts, offered: Offered, zone: str) -> Accepted:
     try:
         parts.registry.check_free(offered.manifest)
         standing = parts.standing(offered.offer.agreement)
+        check_onward(offered.offer, standing)
     except InputError as error:
         raise _denied(parts, transfer, str(error), codes=("offer-denied",)) from None
+    _record_custody(parts, transfer, offered)
     report = examine(parts, offered, standing)
     kind = "validation.passed" if report.passed else "validation.failed"
     payload: dict[str, JSON] = {"report": report.to_json()}
@@ -51,7 +55,12 @@ def accept(parts: GatewayParts, offered: Offered, zone: str) -> Accepted:
     decision = ask_receive(parts, offered, standing, report.failed_codes, signed=signed, zone=zone)
     if not decision.permitted:
         why = "; ".join(decision.because)
-        raise _denied(parts, transfer, why, codes=decision.disclosed or ("offer-denied",), decision=decision.id)
+        codes = decision.disclosed or ("offer-denied",)
+        if ORIGIN_UNKNOWN in report.failed_codes:
+            raise _denied(
+                parts, transfer, why, codes=(*codes, ORIGIN_UNKNOWN), decision=decision.id, remedy=_pin(parts, offered)
+            )
+        raise _denied(parts, transfer, why, codes=codes, decision=decision.id)
     return _promise(parts, transfer, offered, decision, zone)
 
 
@@ -251,8 +260,33 @@ def _own(parts: GatewayParts, bundle: bytes, kind: type[Said]) -> tuple[Said, st
     return kind.read(signed), sha256(signed.payload)
 
 
+def _pin(parts: GatewayParts, offered: Offered) -> str:
+    """Word what helps when this organization has not pinned whoever made the artifact: to do so is its own decision."""
+    origin = offered.manifest.organization
+    return (
+        f"{parts.organization} has not pinned the trust document of {origin}, which made the artifact: its people can, "
+        f"with 'lading partner add' and 'lading partner confirm'. Then send again."
+    )
+
+
+def _record_custody(parts: GatewayParts, transfer: Incoming, offered: Offered) -> None:
+    """Record the chain of custody that came with an onward offer, and how far it is proved, before anybody decides."""
+    newest = offered.offer.custody
+    if newest is not None:
+        payload: dict[str, JSON] = {"links": [link.to_json() for link in offered.chain]}
+        parts.log.record(
+            parts.event(transfer, "custody.linked", f"{offered.digest}:{newest}", payload, statement=newest)
+        )
+
+
 def _denied(
-    parts: GatewayParts, transfer: Incoming, why: str, *, codes: tuple[str, ...], decision: str | None = None
+    parts: GatewayParts,
+    transfer: Incoming,
+    why: str,
+    *,
+    codes: tuple[str, ...],
+    decision: str | None = None,
+    remedy: str = TALK,
 ) -> ProblemError:
     occurrence = decision or sha256(why.encode())
     parts.log.record(parts.event(transfer, "transfer.refused", occurrence, {"why": why[:2000]}))
@@ -261,7 +295,7 @@ def _denied(
         "Not accepted",
         codes=codes,
         decision=decision,
-        remedy="Talk to the receiving organization, and name the decision.",
+        remedy=remedy,
     )
 
 

@@ -6,7 +6,8 @@ from typing import Final
 
 from engine.agreement import Standing
 from engine.checks import Evidence, Space, Use, offered_files, preflight
-from engine.custody.statements import Offer
+from engine.custody.links import Link, examine_chain
+from engine.custody.statements import Offer, OnwardTerms
 from engine.digest import canonical, sha256
 from engine.errors import EvidenceError, InputError, LadingError
 from engine.findings import Report
@@ -15,7 +16,7 @@ from engine.manifest import ChunkMap, Manifest, parse_chunk_map, parse_manifest
 from engine.policy.facts import TransferFacts
 from engine.policy.model import Decision
 from engine.signing import OrganizationTrust
-from engine.transfer.facts import agreement_facts, artifact_facts
+from engine.transfer.facts import agreement_facts, artifact_facts, onward_facts
 from engine.wire.messages import OfferMessage
 from engine.wire.problem import ProblemError
 
@@ -33,6 +34,7 @@ class Offered:
         manifest: what is offered.
         chunks: how it is cut.
         message: everything that came, as it came.
+        chain: how its sender came to hold it, as far as that is proved; empty if the sender made it.
     """
 
     offer: Offer
@@ -40,6 +42,7 @@ class Offered:
     manifest: Manifest
     chunks: ChunkMap
     message: OfferMessage
+    chain: tuple[Link, ...]
 
 
 def read_offer(parts: GatewayParts, peer: str, message: OfferMessage) -> Offered:
@@ -65,7 +68,35 @@ def read_offer(parts: GatewayParts, peer: str, message: OfferMessage) -> Offered
     stated = (offer.manifest, offer.chunks, offer.artifact)
     if stated != (manifest.digest, chunks.digest, manifest.root):
         raise ProblemError(400, "The offer is about another artifact than it carries", codes=("offer-mismatch",))
-    return Offered(offer, sha256(signed.payload), manifest, chunks, message)
+    return Offered(
+        offer, sha256(signed.payload), manifest, chunks, message, _read_chain(parts, offer, manifest, message)
+    )
+
+
+def _read_chain(parts: GatewayParts, offer: Offer, manifest: Manifest, message: OfferMessage) -> tuple[Link, ...]:
+    """Verify the chain of custody that came with an offer, under the trust pinned here.
+
+    Raises:
+        ProblemError: 403, it is not the chain the offer names, or contradicts itself.
+    """
+    try:
+        return examine_chain(
+            [link.bundles() for link in message.custody or ()],
+            newest=offer.custody,
+            artifact=offer.artifact,
+            manifest=offer.manifest,
+            origin=manifest.organization,
+            holder=offer.sender,
+            trust=lambda organization: _pinned(parts, organization),
+        )
+    except EvidenceError as error:
+        raise ProblemError(
+            403,
+            "The chain of custody does not hold",
+            str(error),
+            codes=("custody-refused",),
+            remedy="Send the chain as it came to you, and whole.",
+        ) from None
 
 
 def examine(parts: GatewayParts, offered: Offered, standing: Standing) -> Report:
@@ -86,7 +117,7 @@ def evidence_of(parts: GatewayParts, manifest: Manifest, message: OfferMessage) 
         manifest=manifest,
         model_signature=canonical(message.model_signature),
         manifest_attestation=canonical(message.manifest_attestation),
-        origin=_origin(parts, manifest.organization),
+        origin=_pinned(parts, manifest.organization),
     )
 
 
@@ -110,8 +141,22 @@ def ask_receive(
             preflight_passed=not failed,
             preflight_failed=failed,
         ),
+        received_under=onward_facts(offered.chain, parts.clock()),
         about={"transfer": offer.transfer, "partner": offer.sender},
     )
+
+
+def check_onward(offer: Offer, standing: Standing) -> None:
+    """Check that what an offer lets others know of the agreement is what the agreement says.
+
+    Raises:
+        InputError: it says something else. To say nothing is the sender's right.
+    """
+    if offer.onward is not None and offer.onward != OnwardTerms.of_agreement(standing.agreement):
+        raise InputError(
+            "the offer tells other terms of onward transfer than its agreement has",
+            remedy="Make a new offer under the agreement as it stands.",
+        )
 
 
 def check_current(parts: GatewayParts, offer: Offer) -> None:
@@ -130,7 +175,7 @@ def check_current(parts: GatewayParts, offer: Offer) -> None:
         )
 
 
-def _origin(parts: GatewayParts, organization: str) -> OrganizationTrust | None:
+def _pinned(parts: GatewayParts, organization: str) -> OrganizationTrust | None:
     try:
         return parts.trust(organization)
     except LadingError:

@@ -75,9 +75,7 @@ def _ask(parts: Parts, transfer: Outgoing, facts: _Facts, action: str, identity:
     return parts.judge.ask(
         action,
         identity,
-        artifact=artifact_facts(
-            artifact.manifest, quarantined=artifact.quarantined, signed=facts.checked.signed
-        ),
+        artifact=artifact_facts(artifact.manifest, quarantined=artifact.quarantined, signed=facts.checked.signed),
         agreement=agreement_facts(parts.standing(transfer.agreement)),
         transfer=TransferFacts(
             purpose=transfer.purpose,

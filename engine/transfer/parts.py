@@ -18,6 +18,7 @@ from engine.transfer.outgoing import OutgoingTable
 from engine.transfer.partner import Partner
 from engine.transfer.source import Source
 from engine.transfer.tickets import TicketTable
+from engine.wire.messages import LinkMessage
 
 OFFER_LIFE: Final = timedelta(hours=24)
 VERDICT_SECONDS: Final = 600.0
@@ -39,6 +40,8 @@ class Parts:
         region: where an organization is, from its trust document.
         source: where an artifact's bytes are: the folder it was packed from, or the store.
         attestation: the bundle `model` or `manifest` of an artifact.
+        custody: how this organization came to hold an artifact, and the digest of the newest link of that chain;
+            nothing if it was packed here.
         sign: signs a statement as an identity of this organization.
         connect: a partner's gateway.
         log_keys: the pinned keys of an organization's log.
@@ -66,6 +69,7 @@ class Parts:
     region: Callable[[str], str]
     source: Callable[[Artifact], Source]
     attestation: Callable[[str, str], bytes]
+    custody: Callable[[Artifact], tuple[tuple[LinkMessage, ...], str | None]]
     sign: Callable[[bytes, str], bytes]
     connect: Callable[[str], Partner]
     log_keys: Callable[[str], list[NoteKey]]

@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from engine.checks import Evidence, Space, Use, preflight
 from engine.custody.statements import (
@@ -19,6 +19,7 @@ from engine.custody.statements import (
     DecisionCited,
     DeliveryReceipt,
     Offer,
+    OnwardTerms,
     Verdict,
     check_answer,
     fresh_nonce,
@@ -35,7 +36,7 @@ from engine.transfer.outgoing import Outgoing
 from engine.transfer.parts import OFFER_LIFE, VERDICT_SECONDS, Parts
 from engine.transfer.reports import footprint, refuse, transfer_event
 from engine.transfer.sending import reconnecting, ship
-from engine.wire.messages import OfferMessage
+from engine.wire.messages import LinkMessage, OfferMessage
 
 PAUSE_SECONDS: Final = 0.1
 
@@ -91,8 +92,8 @@ def offer(parts: Parts, transfer: Outgoing) -> Outgoing:
     kept = parts.table.document(transfer.id, "offer")
     if kept is None or read_offer(parts, transfer)[0].expires <= parts.clock():
         kept = _sign_offer(parts, transfer)
-        parts.table.save(transfer, {"offer": kept})
     made, signed = read_offer(parts, transfer)
+    _record_custody(parts, transfer, made)
     payload = {"purpose": made.purpose, "impact": made.impact, "requester": made.requester}
     parts.recorder.record(
         transfer_event(transfer, "transfer.offered", made.nonce, payload, statement=sha256(signed.payload))
@@ -209,7 +210,9 @@ def keep_checkpoint(parts: Parts, transfer: Outgoing, note: str) -> None:
 
 
 def _sign_offer(parts: Parts, transfer: Outgoing) -> bytes:
+    """Sign the offer, and keep it with the chain of custody that it names."""
     artifact, now = parts.registry.get(transfer.artifact), parts.clock()
+    chain, newest = parts.custody(artifact)
     cited = parts.table.document(transfer.id, "cited") or b""
     predicate = Offer(
         transfer=transfer.id,
@@ -228,8 +231,27 @@ def _sign_offer(parts: Parts, transfer: Outgoing) -> bytes:
         requester=transfer.actor,
         decision=DecisionCited.model_validate_json(cited),
         expires=now + OFFER_LIFE,
+        onward=OnwardTerms.of_agreement(parts.standing(transfer.agreement).agreement),
+        custody=newest,
     )
-    return parts.sign(predicate.statement(), transfer.actor)
+    signed = parts.sign(predicate.statement(), transfer.actor)
+    parts.table.save(transfer, {"offer": signed, "custody": canonical([link.bundles() for link in chain])})
+    return signed
+
+
+def _record_custody(parts: Parts, transfer: Outgoing, made: Offer) -> None:
+    """Record which chain of custody goes with an onward offer, before it leaves."""
+    if made.custody is not None:
+        links = len(kept_chain(parts, transfer))
+        parts.recorder.record(
+            transfer_event(transfer, "custody.linked", made.custody, {"links": links}, statement=made.custody)
+        )
+
+
+def kept_chain(parts: Parts, transfer: Outgoing) -> list[dict[str, Any]]:
+    """Return the chain of custody that goes with the offer of a transfer; empty if the sender made the artifact."""
+    chain: list[dict[str, Any]] = json.loads(parts.table.document(transfer.id, "custody") or b"[]")
+    return chain
 
 
 def _message(parts: Parts, transfer: Outgoing, signed: bytes) -> OfferMessage:
@@ -240,6 +262,7 @@ def _message(parts: Parts, transfer: Outgoing, signed: bytes) -> OfferMessage:
         chunks=artifact.chunks.canonical().decode(),
         model_signature=json.loads(parts.attestation(artifact.root, "model")),
         manifest_attestation=json.loads(parts.attestation(artifact.root, "manifest")),
+        custody=tuple(LinkMessage(**link) for link in kept_chain(parts, transfer)) or None,
     )
 
 

@@ -18,6 +18,8 @@ from engine.wire.bitmap import read_bitmap, write_bitmap
 from engine.wire.routes import AGREEMENT_LIMIT, ANSWER_LIMIT, OFFER_LIMIT
 
 _BUNDLE_DEPTH: Final = 64
+CHAIN_LIMIT: Final = 16
+"""The most earlier handoffs that an offer may carry."""
 
 
 def _base64(text: str) -> str:
@@ -84,6 +86,26 @@ class Message(BaseModel):
         return to_json(self, exclude_none=True)
 
 
+class LinkMessage(Message):
+    """One earlier handoff of what is offered: who said what when its sender came to hold it.
+
+    Attributes:
+        link: the custody link, signed by the receiver of that handoff.
+        offer: its sender's offer.
+        receipt: its receiver's delivery receipt.
+        verdict: its receiver's verdict.
+    """
+
+    link: Bundle
+    offer: Bundle
+    receipt: Bundle
+    verdict: Bundle
+
+    def bundles(self) -> dict[str, dict[str, Any]]:
+        """Return the bundles by name."""
+        return {name: getattr(self, name) for name in type(self).model_fields}
+
+
 class OfferMessage(Message):
     """`POST /v1/transfers`: everything the receiver needs to decide.
 
@@ -93,6 +115,7 @@ class OfferMessage(Message):
         chunks: canonical chunk map.
         model_signature: OpenSSF Model Signing bundle.
         manifest_attestation: bundle that binds root digest and manifest.
+        custody: how the sender came to hold it, the oldest handoff first; absent if the sender made it.
     """
 
     LIMIT: ClassVar[int] = OFFER_LIMIT
@@ -102,6 +125,7 @@ class OfferMessage(Message):
     chunks: str
     model_signature: Bundle
     manifest_attestation: Bundle
+    custody: Annotated[tuple[LinkMessage, ...], Field(min_length=1, max_length=CHAIN_LIMIT)] | None = None
 
 
 class AcceptanceMessage(Message):

@@ -11,7 +11,7 @@ from typing import Final
 from engine.agreement import AGREEMENT_TYPE
 from engine.audit.note import Algorithm, NoteSigner
 from engine.custody.bill import BILL_TYPE
-from engine.custody.statements import Acceptance, Approval, BreakGlass, DeliveryReceipt, Offer, Verdict
+from engine.custody.statements import Acceptance, Approval, BreakGlass, CustodyLink, DeliveryReceipt, Offer, Verdict
 from engine.policy.directory import Directory, load_directory
 from engine.policy.rollout.approval import POLICY_APPROVAL
 from engine.signing import MANIFEST_REFERENCE, MODEL_SIGNATURE, AllowedIdentity
@@ -40,6 +40,7 @@ GATEWAY_SIGNS: Final = (
     Acceptance.predicate_type(),
     DeliveryReceipt.predicate_type(),
     Verdict.predicate_type(),
+    CustodyLink.predicate_type(),
 )
 
 

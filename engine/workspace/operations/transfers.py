@@ -14,6 +14,7 @@ from engine.transfer.outgoing import Order, Outgoing
 from engine.transfer.parts import Parts
 from engine.transfer.pipeline import begin, run
 from engine.transfer.source import source_of
+from engine.workspace.custody import onward_chain
 from engine.workspace.office import Office
 from engine.workspace.operations import Call, Params
 from engine.workspace.settings import explain
@@ -96,6 +97,7 @@ def transfer_parts(office: Office, call: Call, wanted: Plan | None = None) -> Pa
         region=lambda organization: office.trust.document(organization).region,
         source=lambda artifact: source_of(office.store, artifact),
         attestation=office.attestation,
+        custody=lambda artifact: onward_chain(office, artifact),
         sign=office.sign,
         connect=office.dialing.partner,
         log_keys=office.log_keys,

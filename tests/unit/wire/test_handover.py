@@ -110,7 +110,7 @@ class TestSource:
         contents = chunks_of(MIB)
         transfer = gateway.expect(contents)
         chunks = source(contents)
-        chunks[0].path.write_bytes(b"\0" * MIB)
+        chunks[0].place.path.write_bytes(b"\0" * MIB)
         with pytest.raises(SourceChanged, match="no longer"):
             bring(transfer, chunks)
         assert gateway.journal.missing(transfer) == [True]
@@ -118,14 +118,14 @@ class TestSource:
     def test_a_small_file_that_changed_does_not_leave_in_a_pack(self, gateway: Any, source: Source, bring: Any) -> None:
         contents = chunks_of(10, 20)
         chunks = source(contents)
-        chunks[0].path.write_bytes(contents[0])
+        chunks[0].place.path.write_bytes(contents[0])
         with pytest.raises(SourceChanged, match="from byte 10 on"):
             bring(gateway.expect(contents), chunks)
 
     def test_a_file_that_is_gone_is_named(self, gateway: Any, source: Source, bring: Any) -> None:
         contents = chunks_of(10)
         chunks = source(contents)
-        chunks[0].path.unlink()
+        chunks[0].place.path.unlink()
         with pytest.raises(SourceChanged, match="No such file"):
             bring(gateway.expect(contents), chunks)
 

@@ -1,0 +1,115 @@
+"""Custody of what was received: the link this organization adds to its chain before it hands an artifact on."""
+
+import json
+from typing import Any
+
+from engine.custody.links import examine_chain
+from engine.custody.statements import CustodyLink, DeliveryReceipt, Offer, Predicate, Verdict, fresh_nonce
+from engine.digest import canonical, sha256
+from engine.errors import InputError, LadingError
+from engine.gateway.incoming import Incoming
+from engine.manifest.artifact import Artifact
+from engine.signing import OrganizationTrust, Signed
+from engine.wire.messages import LinkMessage, OfferMessage
+from engine.workspace.office import Office
+
+KEY_ID = 32
+"""Hexadecimal characters of a key id."""
+
+
+def onward_chain(office: Office, artifact: Artifact) -> tuple[tuple[LinkMessage, ...], str | None]:
+    """Return how this organization came to hold an artifact, oldest handoff first, and the newest link's digest.
+
+    The newest link is this organization's own: it is signed the first time it is needed, and kept.
+
+    Returns:
+        Nothing, and None, if the artifact was packed here.
+
+    Raises:
+        InputError: what was kept of the transfer that brought it is gone.
+        UntrustedIdentity: the gateway is not listed for custody links in this organization's own trust document.
+        BadSignature: the chain does not hold any more under the trust that is pinned now.
+    """
+    if artifact.transfer is None:
+        return (), None
+    came = office.incoming.find(artifact.transfer)
+    if came is None:
+        raise _gone("record", artifact.transfer)
+    message = OfferMessage.parse(_kept(office, came, "message"))
+    earlier = message.custody or ()
+    own = {"offer": message.offer} | {name: json.loads(_kept(office, came, name)) for name in ("receipt", "verdict")}
+    own["link"] = json.loads(_own_link(office, artifact, came, own, len(earlier) + 1))
+    chain = (*earlier, LinkMessage(**own))
+    newest = sha256(_verified(office, office.organization, own["link"], CustodyLink).payload)
+    examine_chain(
+        [link.bundles() for link in chain],
+        newest=newest,
+        artifact=artifact.root,
+        manifest=artifact.manifest.digest,
+        origin=artifact.origin,
+        holder=office.organization,
+        trust=lambda organization: pinned(office, organization),
+    )
+    return chain, newest
+
+
+def key_id(office: Office, agreement: str) -> str:
+    """Return the id of the key that what came under an agreement is sealed to; it tells nothing of the key."""
+    return sha256(office.store.open_scope(agreement).public)[:KEY_ID]
+
+
+def pinned(office: Office, organization: str) -> OrganizationTrust | None:
+    """Return the trust pinned for an organization, this one included; None if there is none that can be read."""
+    try:
+        return office.trust.organization_trust(organization)
+    except LadingError:
+        return None
+
+
+def _own_link(office: Office, artifact: Artifact, came: Incoming, own: dict[str, Any], position: int) -> bytes:
+    """Return the link kept for the transfer that brought an artifact, signing it the first time."""
+    kept = office.incoming.document(came.id, "link")
+    if kept is not None:
+        return kept
+    offered = _verified(office, came.partner, own["offer"], Offer)
+    offer = Offer.read(offered)
+    link = CustodyLink(
+        transfer=offer.transfer,
+        sender=offer.sender,
+        receiver=offer.receiver,
+        artifact=offer.artifact,
+        agreement=offer.agreement,
+        nonce=fresh_nonce(),
+        issued=office.clock(),
+        checkpoint=office.newest_checkpoint(offer.sender),
+        position=position,
+        previous=offer.custody,
+        offer=sha256(offered.payload),
+        receipt=sha256(_verified(office, office.organization, own["receipt"], DeliveryReceipt).payload),
+        verdict=sha256(_verified(office, office.organization, own["verdict"], Verdict).payload),
+        purpose=offer.purpose,
+        licence=artifact.manifest.licence,
+        sealed_to=key_id(office, offer.agreement),
+    )
+    signed = office.sign(link.statement(), office.settings.service_identity)
+    office.incoming.save(came, state=came.state, step=came.step, detail=came.detail, documents={"link": signed})
+    return signed
+
+
+def _verified(office: Office, organization: str, bundle: dict[str, Any], kind: type[Predicate]) -> Signed:
+    trust = office.trust.organization_trust(organization)
+    return trust.verify(canonical(bundle), predicate_type=kind.predicate_type())
+
+
+def _kept(office: Office, came: Incoming, name: str) -> bytes:
+    kept = office.incoming.document(came.id, name)
+    if kept is None:
+        raise _gone(name, came.id)
+    return kept
+
+
+def _gone(what: str, transfer: str) -> InputError:
+    return InputError(
+        f"the {what} of {transfer}, which brought the artifact, is not kept here any more",
+        remedy="Restore state/gateway.db from a backup, or have the artifact delivered again.",
+    )
