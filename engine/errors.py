@@ -2,6 +2,7 @@
 
     LadingError 1
     ├── UsageError 2                the command cannot mean this
+    │   └── FilterError 2           a filter of the audit log that cannot be read
     ├── WorkspaceError 7            a workspace or its settings are broken
     │   └── OwnerBusy 1             another process owns the workspace
     ├── ManifestError 7             a manifest or the folder it describes
@@ -47,6 +48,18 @@ class UsageError(LadingError):
     """The command cannot mean this."""
 
     exit_code = 2
+
+
+class FilterError(UsageError):
+    """A filter of the audit log cannot be read.
+
+    Attributes:
+        at: the character that is wrong, from 0.
+    """
+
+    def __init__(self, message: str, *, remedy: str, at: int) -> None:
+        super().__init__(message, remedy=remedy)
+        self.at = at
 
 
 class WorkspaceError(LadingError):

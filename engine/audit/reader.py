@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from engine.audit.checkpoint import Checkpoint
+from engine.audit.checkpoint import Checkpoint, read_checkpoint
 from engine.audit.entry import COLUMNS, Entry, parse_entry, parse_leaf
 from engine.audit.merkle import HASH_SIZE, leaf_hash, verify_inclusion
 from engine.audit.schema import (
@@ -28,6 +28,10 @@ from engine.audit.tiles import TILE_WIDTH, TileTree
 from engine.errors import InputError, LadingError
 
 _ROWS: Final = f"SELECT idx, leaf, {', '.join(COLUMNS)} FROM event WHERE idx >= ? ORDER BY idx LIMIT ?"  # noqa: S608 - our own names
+
+_SELECTED: Final = (
+    f"SELECT salt, body, event.idx, leaf, {', '.join(COLUMNS)} FROM event LEFT JOIN payload ON payload.idx = event.idx"  # noqa: S608 - as above
+)
 
 
 class RowState(StrEnum):
@@ -90,6 +94,11 @@ class LogReader:
         rows = self._query("SELECT size FROM checkpoint ORDER BY size DESC LIMIT 1")
         return int(rows[0][0]) if rows else 0
 
+    @property
+    def origin(self) -> str:
+        """The log's origin, as its newest checkpoint says it."""
+        return read_checkpoint(self.newest_checkpoint()).origin
+
     def data_version(self) -> int:
         """Return a number that changes whenever somebody else has written to the log."""
         return int(self._query("PRAGMA data_version")[0][0])
@@ -97,6 +106,29 @@ class LogReader:
     def rows(self, start: int, count: int) -> list[Row]:
         """Return up to `count` rows from index `start` on. A row that is missing is missing here, too."""
         return [_row(row) for row in self._query(_ROWS, start, count)]
+
+    def select(self, condition: str, values: Sequence[str | int], count: int) -> list[tuple[Row, Any, Any]]:
+        """Return up to `count` rows with their salts and payloads as they are stored.
+
+        Args:
+            condition: what stands behind WHERE, over the columns of `event`, with its ORDER BY.
+            values: the parameters of the condition.
+            count: at most so many.
+        """
+        rows = self._query(f"{_SELECTED} WHERE {condition} LIMIT ?", *values, count)
+        return [(_row(shown), salt, body) for salt, body, *shown in rows]
+
+    def attach(self, path: Path, name: str) -> None:
+        """Attach another database under a name, for conditions of `select`; it cannot be changed through this reader.
+
+        Raises:
+            WorkspaceError: it cannot be opened.
+        """
+        self._query(f"ATTACH ? AS {name}", f"{path.absolute().as_uri()}?mode=ro")
+
+    def query(self, statement: str, *values: str | int) -> list[Any]:
+        """Return the rows of a statement of this room's, such as one over what is attached."""
+        return self._query(statement, *values)
 
     def entry(self, index: int) -> Entry:
         """Return one entry with its payload.

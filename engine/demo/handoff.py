@@ -18,7 +18,8 @@ from engine.demo.stage import Stage, Step, expect
 from engine.events import timestamp
 from engine.files import write_atomic
 from engine.workspace.partners import own_document
-from engine.workspace.record import show_entries, verify_log
+from engine.workspace.querying import Question, ask_log
+from engine.workspace.record import verify_log
 
 RATE_MIB: Final = 24.0
 """How fast the demo sends: slow enough to be killed in the middle."""
@@ -152,7 +153,7 @@ class Handoff:
     def _witnessed(self, organization: Organization, witness: str) -> dict[str, Any]:
         """Verify a log once the other side's witness cosigned the verdict; gateways ask for that by themselves."""
         deadline = time.monotonic() + WITNESS_SECONDS
-        entries: Any = show_entries(organization.home, event_type=None, transfer=self.transfer, limit=100)["entries"]
+        entries: Any = ask_log(organization.home, Question(text=f"transfer:{self.transfer}", limit=100))["entries"]
         last = max(entry["index"] for entry in entries if entry["type"].startswith("verdict."))
         while True:
             report: dict[str, Any] = dict(verify_log(organization.home, lambda _: None))

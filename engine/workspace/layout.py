@@ -75,6 +75,16 @@ class Layout:
         return self.state / "audit.db"
 
     @property
+    def search_database(self) -> Path:
+        """The full-text index of the audit log, which can be made again from it."""
+        return self.state / "search.db"
+
+    @property
+    def shipping(self) -> Path:
+        """How far the audit log was shipped, a file per destination."""
+        return self.state / "ship"
+
+    @property
     def registry_database(self) -> Path:
         """The artifact registry."""
         return self.state / "registry.db"

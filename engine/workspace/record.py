@@ -16,8 +16,6 @@ from engine.signing.trust_folder import TrustFolder
 from engine.workspace.layout import Layout
 from engine.workspace.settings import load_settings
 
-PAGE = 512
-
 
 def verify_log(home: Path, progress: Callable[[dict[str, Any]], None]) -> dict[str, JSON]:
     """Verify the whole log against the pinned key and the checkpoints remembered outside its database."""
@@ -66,30 +64,6 @@ def show_entry(home: Path, index: int) -> dict[str, JSON]:
         entry = log.entry(index)
     payload = dict(entry.payload) if entry.payload is not None else None
     return {"index": entry.index, "public": dict(entry.public), "payload": payload}
-
-
-def show_entries(home: Path, *, event_type: str | None, transfer: str | None, limit: int) -> dict[str, JSON]:
-    """Return the newest entries that match, newest first."""
-    found: list[JSON] = []
-    with LogReader(log_layout(home).audit_database) as log:
-        end = log.size
-        while end > 0 and len(found) < limit:
-            start = max(0, end - PAGE)
-            for row in reversed(log.rows(start, end - start)):
-                if (event_type in (None, row.type)) and (transfer in (None, row.transfer)) and len(found) < limit:
-                    found.append(
-                        {
-                            "index": row.index,
-                            "time": row.time,
-                            "type": row.type,
-                            "partner": row.partner,
-                            "transfer": row.transfer,
-                            "artifact": row.artifact,
-                            "decision": row.decision,
-                        }
-                    )
-            end = start
-    return {"entries": found}
 
 
 def log_layout(home: Path) -> Layout:

@@ -15,7 +15,8 @@ from engine.demo.handoff import Handoff
 from engine.demo.model import make_model
 from engine.demo.organizations import Organization
 from engine.errors import Interrupted, LadingError, SourceChanged
-from engine.workspace.record import show_entries, verify_log
+from engine.workspace.querying import Question, ask_log
+from engine.workspace.record import verify_log
 
 SIZE = 24 << 20
 SLOW = 12.0  # MiB/s: two seconds for a model
@@ -61,7 +62,7 @@ def order(pair: Handoff, root: str, **more: Any) -> dict[str, Any]:
 
 
 def events(organization: Organization, transfer: str) -> list[str]:
-    found: Any = show_entries(organization.home, event_type=None, transfer=transfer, limit=200)["entries"]
+    found: Any = ask_log(organization.home, Question(text=f"transfer:{transfer}", limit=200))["entries"]
     return [entry["type"] for entry in reversed(found)]
 
 

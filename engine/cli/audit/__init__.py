@@ -1,7 +1,7 @@
 """`lading audit`: the log, for whoever doubts it.
 
 checking    verify
-reading     show
+reading     show, query
 proving     prove, checkpoint, key
 witnessing  witness add, remove, list, policy check; request-cosignature, add-cosignature
 """
@@ -10,7 +10,7 @@ import click
 
 from engine.cli.audit.checking import verify
 from engine.cli.audit.proving import checkpoint, key, prove
-from engine.cli.audit.reading import show
+from engine.cli.audit.reading import query, show
 from engine.cli.audit.witnessing import add_cosignature, request_cosignature, witness
 
 
@@ -22,6 +22,7 @@ def audit() -> None:
 COMMANDS = (
     verify,
     show,
+    query,
     prove,
     checkpoint,
     key,

@@ -1,10 +1,30 @@
-"""`lading audit show`: what the log says."""
+"""`lading audit show, query`: what the log says."""
 
+from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
+from engine.cli.audit.safe import safe
 from engine.cli.command import Session, table, verb
+from engine.cli.progress import Bar
+from engine.errors import LadingError, LogTampered
+
+_HEADER = ("INDEX", "TIME", "TYPE", "ACTOR", "PARTNER", "TRANSFER", "DECISION")
+_SIGNS = {"proved": "✔", "broken": "✘", "pending": "·", "unchecked": "·"}
+
+
+def filter_completion(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete a filter in a shell, from the workspace's own log."""
+    from engine.workspace.querying import completions
+
+    home = context.find_root().params.get("home", ".")
+    try:
+        found = completions(Path(home).absolute(), incomplete, len(incomplete))
+    except (LadingError, OSError):
+        return []
+    return [CompletionItem(incomplete[: one.start] + one.text, help=one.hint) for one in found]
 
 
 @click.command(
@@ -26,28 +46,79 @@ Examples:
 )
 @click.option("--entry", type=click.IntRange(min=0), help="One entry whole, by its index.")
 @verb
-def show(session: Session, event_type: str | None, transfer: str | None, limit: int, entry: int | None) -> None:
-    """Show entries of the log, newest first."""
-    from engine.workspace.record import show_entries, show_entry
+def show(session: Session, event_type: str | None, transfer: str | None, limit: int, entry: int | None) -> int:
+    """Show entries of the log, newest first. `lading audit query` asks for more."""
+    from engine.audit.query.parse import only_about
+    from engine.workspace.querying import Question, ask_log
+    from engine.workspace.record import show_entry
 
     if entry is not None:
         session.show(show_entry(session.home, entry), _whole)
-        return
-    result = show_entries(session.home, event_type=event_type, transfer=transfer, limit=limit)
+        return 0
+    terms = [only_about(name, value) for name, value in (("type", event_type), ("transfer", transfer)) if value]
+    result = ask_log(session.home, Question(text=" ".join(terms), limit=limit))
     session.show(result, _shown)
+    return LogTampered.exit_code if result["broken"] else 0
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  lading -C acme audit query 'type:decision.deny since:7d'
+  lading -C acme audit query 'type:transfer.* -partner:borealis.example' --prove
+  lading -C acme audit query 'actor:ada@acme.example (decision:deny or decision:failsafe)'
+  lading -C acme audit query '"fraud screening"' --limit 10 --json
+
+\b
+Terms: type: actor: partner: transfer: artifact: agreement: decision: policy: statement:
+id: since: until: entry: and free text; '-' negates, a space is 'and', 'or', parentheses.
+A filter that begins with '-' needs '--' before it: lading audit query -- '-type:transfer.*'
+"""
+)
+@click.argument("text", metavar="FILTER", default="", shell_complete=filter_completion)
+@click.option("--limit", type=click.IntRange(1, 100_000), default=40, show_default=True, help="Entries on a page.")
+@click.option("--after", metavar="CURSOR", help="The next page: the cursor that stands under the last one.")
+@click.option("--newest-first/--oldest-first", default=True, show_default=True, help="The order of the first page.")
+@click.option("--prove", is_flag=True, help="Check the proof of each row against the newest checkpoint.")
+@click.option("--thorough", is_flag=True, help="Read every leaf: finds what an edited column or index hides.")
+@verb
+def query(session: Session, text: str, **options: Any) -> int:
+    """Ask the log: entries that meet FILTER, a page at a time.
+
+    New entries do not shift the pages of a cursor. Exits 4 when a row does not say what its leaf says.
+    """
+    from engine.workspace.querying import Question, ask_log
+
+    with Bar("indexing", enabled=not session.as_json) as bar:
+        result = ask_log(session.home, Question(text=text, **options), bar.update)
+    session.show(result, _shown)
+    return LogTampered.exit_code if result["broken"] else 0
+
+
+def row_cells(entry: dict[str, Any]) -> tuple[str, ...]:
+    """Return the cells of an entry: sign of its proof, index, time, type, actor, partner, transfer, decision."""
+    names = ("time", "type", "actor", "partner", "transfer", "decision")
+    return (_SIGNS[entry["proof"]], str(entry["index"]), *(safe(entry[name] or "") for name in names))
 
 
 def _whole(entry: dict[str, Any]) -> str:
-    public = [f"  {key:<12} {value}" for key, value in entry["public"].items()]
-    payload = [f"  {key:<12} {value}" for key, value in (entry["payload"] or {}).items()]
+    public = [f"  {key:<12} {safe(str(value))}" for key, value in entry["public"].items()]
+    payload = [f"  {safe(key):<12} {safe(str(value))}" for key, value in (entry["payload"] or {}).items()]
     return "\n".join([f"entry {entry['index']}", *public, "payload", *payload])
 
 
 def _shown(result: dict[str, Any]) -> str:
     if not result["entries"]:
         return "no entries match"
-    rows = [
-        (str(e["index"]), e["time"], e["type"], e["partner"] or "", e["transfer"] or "", e["decision"] or "")
-        for e in result["entries"]
-    ]
-    return table(rows, ("INDEX", "TIME", "TYPE", "PARTNER", "TRANSFER", "DECISION"))
+    lines = [table([row_cells(each) for each in result["entries"]], ("P", *_HEADER))]
+    broken = [each for each in result["entries"] if each["proof"] == "broken"]
+    for each in broken:
+        why = each["problem"] or "its leaf is not in the tree of the signed checkpoint"
+        lines.append(f"{click.style('✘', fg='red')} entry {each['index']} is broken: {safe(why)}")
+    if result["checkpoint"] is not None:
+        lines.append(f"proofs checked against checkpoint {result['checkpoint']}")
+    if result["searched"] == "every leaf":
+        lines.append("every leaf was read (no full-text index was used)")
+    if result["next"]:
+        lines.append(f"next page: --after {result['next']}")
+    return "\n".join(lines)

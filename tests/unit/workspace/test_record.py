@@ -17,7 +17,6 @@ from engine.workspace.office import Office
 from engine.workspace.record import (
     newest_checkpoint,
     prove_entry,
-    show_entries,
     show_entry,
     verifier_keys,
     verify_log,
@@ -43,12 +42,6 @@ def busy(home: Path) -> Path:
     return home
 
 
-def found(home: Path, **wanted: Any) -> list[dict[str, Any]]:
-    everything = {"event_type": None, "transfer": None, "limit": 1000}
-    entries: Any = show_entries(home, **everything | wanted)["entries"]
-    return list(entries)
-
-
 def test_a_whole_log_verifies_and_says_how_far_it_got(busy: Path) -> None:
     reports: list[dict[str, Any]] = []
 
@@ -58,19 +51,6 @@ def test_a_whole_log_verifies_and_says_how_far_it_got(busy: Path) -> None:
     assert report["origin"] == "acme.example/lading/audit/0"
     assert report["witnessed"] == {}
     assert reports[-1] == {"step": "verifying", "done": 701, "total": 701}
-
-
-def test_entries_come_newest_first_across_pages(busy: Path) -> None:
-    assert [each["index"] for each in found(busy)] == list(range(700, -1, -1))
-    assert [each["index"] for each in found(busy, limit=3)] == [700, 699, 698]
-
-
-def test_entries_are_found_by_type_and_transfer(busy: Path) -> None:
-    offered = found(busy, event_type="transfer.offered", transfer=f"tr-{1:024x}")
-
-    assert len(offered) == 117
-    assert {(each["type"], each["transfer"]) for each in offered} == {("transfer.offered", f"tr-{1:024x}")}
-    assert found(busy, event_type="no.such") == []
 
 
 def test_an_entry_is_shown_whole(home: Path) -> None:
