@@ -7,6 +7,9 @@ Start reading at `log` (the one writer) and `verify` (what anybody can check); t
     verify       every leaf, column, tile, payload and signature compared again
     erasure      payloads that are gone: which are, by the word of which entry
     removal      and how they go without a trace
+    holds        which nobody may erase, by the word of which entry
+    retention    and how long they are kept
+    selection    which entries somebody means
     witness      cosign a partner's checkpoint only if it extends the last one seen
     remembered   checkpoints kept outside the database, against a rolled-back copy
     proof        one entry's inclusion as a text anybody can check offline

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, insert, select
 
+from engine.database.gone import Gone
+
 
 class Documents:
     """The documents in one table with the columns `transfer`, `name` and `body`."""
@@ -23,6 +25,13 @@ class Documents:
         query = select(self._table.c.body).where(self._at(transfer, name))
         with self._engine.connect() as connection:
             return connection.execute(query).scalar_one_or_none()
+
+    def forget(self, connection: Connection, transfer: str, gone: Gone) -> None:
+        """Remove the documents of a transfer that contain erased words, inside an open transaction."""
+        query = select(self._table.c.name, self._table.c.body).where(self._table.c.transfer == transfer)
+        for name, body in connection.execute(query).all():
+            if gone.document(body):
+                connection.execute(delete(self._table).where(self._at(transfer, name)))
 
     def _at(self, transfer: str, name: str) -> ColumnElement[bool]:
         return (self._table.c.transfer == transfer) & (self._table.c.name == name)

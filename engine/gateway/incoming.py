@@ -6,12 +6,15 @@ from dataclasses import dataclass, fields, replace
 from sqlalchemy import Engine, insert, select, update
 
 from engine.database.documents import Documents
+from engine.database.gone import Gone
 from engine.events import Clock
 from engine.gateway.tables import document, incoming
 
 ACCEPTED = "offered"
 COMMITTED = "validating"
 REVOKED = "denied"
+UNDER_WAY = frozenset({ACCEPTED, COMMITTED})
+"""States in which something may still happen to a transfer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +95,18 @@ class IncomingTable:
     def document(self, transfer: str, name: str) -> bytes | None:
         """Return a document of a transfer, such as `offer` or `receipt`."""
         return self._documents.get(transfer, name)
+
+    def forget(self, transfer: str, gone: Gone) -> None:
+        """Let the row and the documents of a transfer that is over say nothing that was erased."""
+        here = incoming.c.id == transfer
+        with self._engine.begin() as connection:
+            row = connection.execute(select(incoming).where(here)).mappings().first()
+            if row is None:
+                return
+            values = gone.erased_of(dict(row), ("purpose", "actor", "detail"))
+            if values:
+                connection.execute(update(incoming).where(here).values(values))
+            self._documents.forget(connection, transfer, gone)
 
 
 def _values(transfer: Incoming) -> dict[str, object]:

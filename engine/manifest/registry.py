@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, select
 
 from engine.database import migrate
+from engine.database.gone import Gone
 from engine.errors import InputError, ManifestError
 from engine.events import Clock, timestamp
 from engine.manifest import tables
@@ -111,6 +112,14 @@ class Registry(RegistryReader):
                 )
             connection.execute(table.update().where(table.c.root == held.root).values(state=state))
             return self._held(connection, held.root)
+
+    def forget(self, root: str, gone: Gone) -> None:
+        """Let an artifact's row not name who entered it, if that was erased."""
+        table = tables.artifact
+        with self._engine.begin() as connection:
+            actor = connection.execute(select(table.c.actor).where(table.c.root == root)).scalar_one_or_none()
+            if gone.text(actor):
+                connection.execute(table.update().where(table.c.root == root).values(actor=None))
 
     def check_free(self, manifest: Manifest) -> None:
         """Check that an artifact could be registered as it is described.

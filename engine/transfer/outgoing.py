@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 from sqlalchemy import Engine, insert, select, update
 
 from engine.database.documents import Documents
+from engine.database.gone import Gone
 from engine.errors import InputError
 from engine.events import Clock
 from engine.transfer.tables import document, outgoing
@@ -117,6 +118,18 @@ class OutgoingTable:
     def document(self, transfer: str, name: str) -> bytes | None:
         """Return a document of a transfer, such as `offer` or `receipt`."""
         return self._documents.get(transfer, name)
+
+    def forget(self, transfer: str, gone: Gone) -> None:
+        """Let the row and the documents of a stopped transfer say nothing that was erased."""
+        here = outgoing.c.id == transfer
+        with self._engine.begin() as connection:
+            row = connection.execute(select(outgoing).where(here)).mappings().first()
+            if row is None:
+                return
+            values = gone.erased_of(dict(row), ("purpose", "impact", "actor", "detail"))
+            if values:
+                connection.execute(update(outgoing).where(here).values(values))
+            self._documents.forget(connection, transfer, gone)
 
 
 def _values(transfer: Outgoing) -> dict[str, object]:

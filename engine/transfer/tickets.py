@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 
 from sqlalchemy import Engine, Row, insert, select, update
 
+from engine.database.gone import Gone
 from engine.errors import InputError, UsageError
 from engine.events import Clock
 from engine.transfer.tables import break_glass
@@ -17,6 +18,8 @@ USED: Final = "used"
 REVIEWED: Final = "reviewed"
 REVIEW_SECONDS: Final = 7 * 86_400.0
 """How long a used ticket may wait for its review before no other one is approved."""
+
+_TEXTS: Final = ("requester", "ticket", "reason", "approver", "reviewer", "finding")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +141,17 @@ class TicketTable:
         """Return the tickets whose review has been open for too long."""
         now = self._clock().timestamp()
         return [each for each in self.all() if each.state == USED and now - (each.used or now) > REVIEW_SECONDS]
+
+    def forget(self, transfer: str, gone: Gone) -> None:
+        """Let the tickets of a transfer say nothing that was erased."""
+        with self._engine.begin() as connection:
+            query = select(break_glass).where(break_glass.c.transfer == transfer)
+            for row in connection.execute(query).mappings().all():
+                values: dict[str, str | None] = {**gone.erased_of(dict(row), _TEXTS)}
+                if gone.document(row["statement"]):
+                    values["statement"] = None
+                if values:
+                    connection.execute(update(break_glass).where(break_glass.c.id == row["id"]).values(values))
 
 
 def _values(ticket: Ticket) -> dict[str, object]:

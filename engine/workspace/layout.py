@@ -110,6 +110,11 @@ class Layout:
         return self.state / "remembered.jsonl"
 
     @property
+    def erasing(self) -> Path:
+        """There while an erasure is under way, so that one a crash cut short is finished."""
+        return self.state / "erasing"
+
+    @property
     def witness(self) -> Path:
         """What this organization's witness last cosigned for each origin."""
         return self.state / "witness.json"

@@ -167,9 +167,11 @@ class Office:
         Raises:
             InputError: the name is not an identity of this organization.
         """
-        if who is None:
-            return None
-        return self.sandbox.mint(who if "@" in who or "://" in who else f"{who}@{self.organization}")
+        return None if who is None else self.sandbox.mint(self.identity(who))
+
+    def identity(self, who: str) -> str:
+        """Return the identity that a name of this organization stands for; an identity stands for itself."""
+        return who if "@" in who or "://" in who else f"{who}@{self.organization}"
 
     def caller(self, token: str | None) -> Signatory:
         """Return who acts.

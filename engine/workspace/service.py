@@ -4,6 +4,7 @@ import logging
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -25,9 +26,11 @@ from engine.wire.operations import operations_app
 from engine.wire.server import UnixServer
 from engine.wire.tls import peer_organization
 from engine.workspace.composition import gateway_parts
+from engine.workspace.erasing import settle
 from engine.workspace.layout import Layout
 from engine.workspace.office import Office
 from engine.workspace.operations import Call, perform
+from engine.workspace.operations.keeping import apply_retention
 from engine.workspace.operations.transfers import transfer_parts
 from engine.workspace.owner import owning
 from engine.workspace.settings import load_settings
@@ -36,6 +39,9 @@ logger = logging.getLogger("lading.policy")
 
 BACKLOG = 256
 ARRIVAL_SECONDS = 5.0
+DAY_SECONDS = 86_400.0
+HOUR_SECONDS = 3_600.0
+FIRST_RETENTION_SECONDS = 60.0
 OWNER_PATIENCE_SECONDS = 10.0
 
 
@@ -69,6 +75,7 @@ def _start(office: Office, listening: socket.socket, running: ExitStack) -> None
     """Start everything; what was started is stopped in the opposite order when `running` closes."""
     layout = office.layout
     office.open_everything()
+    settle(office)
     journal = Journal(layout.gateway_database, office.clock)
     running.callback(journal.close)
     parts = gateway_parts(office, journal)
@@ -83,6 +90,8 @@ def _start(office: Office, listening: socket.socket, running: ExitStack) -> None
     reauthorization = Loop("reauthorization", seconds.reauthorize_seconds, lambda: reauthorize(parts))
     for loop in (witnessing, arrivals, reauthorization):
         _run(running, loop)
+    if office.settings.retention.daily:
+        _run(running, Loop("retention", HOUR_SECONDS, daily(lambda: retain(office)), first=FIRST_RETENTION_SECONDS))
     handlers = GatewayHandlers(parts, lambda _: arrivals.wake())
     control = control_app(handlers, lambda der: peer_organization(der, office.dialing.bundles(), office.clock()))
     _run(running, UnixServer(layout.wire_socket, control))
@@ -130,6 +139,31 @@ def seek_witnesses(office: Office) -> None:
             seek_cosignature(transfer_parts(office, call), office.dialing.partner(organization), organization)
         except WireError:
             continue  # a partner that does not answer is asked again at the next round
+
+
+def daily(work: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> Callable[[], None]:
+    """Return what does some work when it is first called, and then at most once in 24 hours that it succeeds."""
+    due = 0.0
+
+    def round_() -> None:
+        nonlocal due
+        now = clock()
+        if now >= due:
+            work()
+            due = now + DAY_SECONDS
+
+    return round_
+
+
+def retain(office: Office) -> None:
+    """Apply the retention profile of the settings, as the gateway."""
+    call = Call(None, {}, lambda _: None, threading.Event())
+    done = apply_retention(office, call, office.settings.service_identity, dry_run=False)
+    if done["entries"] or done["kept"]:
+        kept = sum(len(each["entries"]) for each in done["kept"])
+        logging.getLogger("lading.retention").warning(
+            "erased the payloads of %d entries, kept %d that are held or needed", len(done["entries"]), kept
+        )
 
 
 def say_of_policies(found: Candidate | str | None) -> None:

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from engine.audit.retention import age_of
+from engine.audit.selection import PATTERN
 from engine.errors import UsageError, WorkspaceError
 from engine.workspace.zones import Zones
 
@@ -56,6 +58,12 @@ def gateway_url(text: str) -> str:
     return text
 
 
+def kept_for(text: str) -> str:
+    """Check how long something is kept, such as `90d` or `2y`."""
+    age_of(text)
+    return text
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -91,6 +99,13 @@ class PolicySettings(_Section):
     mask: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")], ...] = ()
 
 
+class RetentionSettings(_Section):
+    """How long payloads of the log are kept, by event type; what is not named is kept for ever."""
+
+    daily: bool = False
+    keep: dict[Annotated[str, Field(pattern=PATTERN)], Annotated[str, AfterValidator(kept_for)]] = {}
+
+
 class SigningSettings(_Section):
     """Which Sigstore signs. `sandbox`: one operator holds CA, log and clock."""
 
@@ -105,6 +120,7 @@ class Settings(_Section):
     signing: SigningSettings = SigningSettings()
     policy: PolicySettings = PolicySettings()
     zones: Zones = Zones()
+    retention: RetentionSettings = RetentionSettings()
 
     @property
     def issuer(self) -> str:

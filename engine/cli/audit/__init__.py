@@ -4,11 +4,13 @@ checking    verify
 reading     show, query
 proving     prove, checkpoint, key
 witnessing  witness add, remove, list, policy check; request-cosignature, add-cosignature
+keeping     erase, retain, hold
 """
 
 import click
 
 from engine.cli.audit.checking import verify
+from engine.cli.audit.keeping import erase, hold, retain
 from engine.cli.audit.proving import checkpoint, key, prove
 from engine.cli.audit.reading import query, show
 from engine.cli.audit.witnessing import add_cosignature, request_cosignature, witness
@@ -29,6 +31,9 @@ COMMANDS = (
     witness,
     request_cosignature,
     add_cosignature,
+    erase,
+    retain,
+    hold,
 )
 
 for command in COMMANDS:

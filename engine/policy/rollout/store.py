@@ -1,13 +1,14 @@
 """The policy database, as frozen rows. Each write is one durable transaction."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from engine.database.gone import ERASED, Gone
 from engine.digest import JSON, canonical
 from engine.errors import InputError, PolicyError, UsageError
 from engine.events import Clock
@@ -246,6 +247,31 @@ class PolicyStore:
         with self._engine.connect() as connection:
             return connection.execute(select(slice_.c.body).where(slice_.c.digest == digest)).scalar_one_or_none()
 
+    def forget_slices(self, digests: Collection[str]) -> None:
+        """Remove slices that no recorded decision rests on any more."""
+        with self._engine.begin() as connection:
+            for digest in digests:
+                connection.execute(delete(slice_).where(slice_.c.digest == digest))
+
+    def forget(self, digest: str, gone: Gone) -> None:
+        """Let what is kept beside a bundle that neither decides nor waits say nothing that was erased."""
+        with self._engine.begin() as connection:
+            for row in connection.execute(select(candidate).where(candidate.c.digest == digest)).mappings().all():
+                values: dict[str, Any] = {**gone.erased_of(dict(row), ("author", "reason"))}
+                if gone.document(row["approval"]):
+                    values["approval"] = None
+                if gone.document(row["report"]):
+                    values["report"] = _without(row["report"], gone)
+                if values:
+                    connection.execute(update(candidate).where(candidate.c.digest == digest).values(values))
+            for row in connection.execute(select(activation).where(activation.c.digest == digest)).mappings().all():
+                values = {**gone.erased_of(dict(row), ("author", "approver", "reason", "effect"))}
+                if gone.document(row["statement"]):
+                    values["statement"] = None
+                if values:
+                    here = activation.c.number == row["number"]
+                    connection.execute(update(activation).where(here).values(values))
+
     def directory(self) -> tuple[int, bytes] | None:
         """Return the newest directory that decisions were made with, and its number; None before the first."""
         with self._engine.connect() as connection:
@@ -304,3 +330,11 @@ class PolicyStore:
 
     def _now(self) -> float:
         return self._clock().timestamp()
+
+
+def _without(report: bytes, gone: Gone) -> bytes:
+    """Return a report without the recorded decisions it tells of, or, if that is not enough, without anything."""
+    told = json.loads(report)
+    told.pop("replay", None)
+    kept = canonical(told)
+    return canonical({"summary": ERASED}) if gone.document(kept) else kept

@@ -1,0 +1,101 @@
+"""Legal hold: which payloads nobody may erase, whatever else asks for it.
+
+Holds are entries of the log and nothing else: `hold.placed` has a name, what it covers and why in its payload,
+`hold.lifted` has the name. A hold stands from the one to the other and covers past and future entries alike.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from engine.audit.entry import Entry
+from engine.audit.reader import LogReader, Row
+from engine.audit.schema import tampered
+from engine.audit.selection import Selection, all_rows
+from engine.digest import JSON
+from engine.events import Event, event_id
+
+HOLD_PLACED: Final = "hold.placed"
+HOLD_LIFTED: Final = "hold.lifted"
+
+NAME: Final = r"^[a-z0-9][a-z0-9-]{0,63}$"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A hold that stands.
+
+    Attributes:
+        name: what it is called.
+        covers: which entries.
+        reason: why, in the words of who placed it.
+        by: who placed it.
+        since: when.
+        entry: the index of its `hold.placed`.
+    """
+
+    name: str
+    covers: Selection
+    reason: str
+    by: str
+    since: str
+    entry: int
+
+
+def holds_of(log: LogReader) -> list[Hold]:
+    """Return the holds that stand, in the order they were placed.
+
+    INVARIANT: a hold that cannot be read holds everything up: the log is then called damaged, not free of holds.
+
+    Args:
+        log: a log that was verified; what its columns say is believed.
+
+    Raises:
+        LogTampered: the payload of a hold is missing, or is none.
+    """
+    standing: dict[str, Hold] = {}
+    for row in all_rows(log):
+        if row.type == HOLD_PLACED:
+            hold = _read(log.entry(row.index))
+            standing[hold.name] = hold
+        elif row.type == HOLD_LIFTED:
+            standing.pop(str((log.entry(row.index).payload or {}).get("name")), None)
+    return list(standing.values())
+
+
+def holding(holds: Iterable[Hold], row: Row) -> str | None:
+    """Return the name of the first hold that covers an entry; None if none does."""
+    return next((hold.name for hold in holds if hold.covers.covers(row)), None)
+
+
+def placed(name: str, covers: Selection, *, actor: str, reason: str, after: int) -> Event:
+    """Return the event that places a hold.
+
+    Args:
+        name: what to call it.
+        covers: which entries.
+        actor: who places it.
+        reason: why.
+        after: how many entries the log has; tells it apart from an earlier hold of this name.
+    """
+    payload: dict[str, JSON] = {"name": name, "covers": covers.to_json(), "reason": reason}
+    return Event(id=event_id(f"hold:{name}", f"{HOLD_PLACED}:{after}"), type=HOLD_PLACED, actor=actor, payload=payload)
+
+
+def lifted(hold: Hold, *, actor: str, reason: str) -> Event:
+    """Return the event that lifts a hold."""
+    payload: dict[str, JSON] = {"name": hold.name, "placed": hold.entry, "reason": reason}
+    id_ = event_id(f"hold:{hold.name}", f"{HOLD_LIFTED}:{hold.entry}")
+    return Event(id=id_, type=HOLD_LIFTED, actor=actor, payload=payload)
+
+
+def _read(entry: Entry) -> Hold:
+    said = entry.payload or {}
+    try:
+        covers: Any = said["covers"]
+        hold = Hold(
+            str(said["name"]), Selection.of(covers), str(said["reason"]), str(said["actor"]), entry.time, entry.index
+        )
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise tampered(f"the hold placed by entry {entry.index} cannot be read: {error!r}") from None
+    return hold

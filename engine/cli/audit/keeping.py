@@ -1,0 +1,153 @@
+"""`lading audit erase, retain, hold`: how long the record is kept."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from engine.cli.command import FAILED, Session, table, verb
+from engine.cli.progress import Bar
+
+_CONDITIONS = (
+    click.option("--entry", "entries", multiple=True, metavar="N", help="An index, or a range such as 12-20."),
+    click.option("--type", "types", multiple=True, metavar="PATTERN", help="A type: decision.deny, decision.*, or *."),
+    click.option("--actor", "actors", multiple=True, metavar="WHO", help="Who acted, by name or identity."),
+    click.option("--transfer", "transfers", multiple=True, help="A transfer, by its whole id."),
+    click.option("--partner", "partners", multiple=True, help="A partner."),
+    click.option("--artifact", "artifacts", multiple=True, help="An artifact, by its whole root digest."),
+    click.option("--agreement", "agreements", multiple=True, help="An agreement, by its whole digest."),
+    click.option("--since", metavar="TIME", help="Not before: 2026-06-01, or 2026-06-01T12:00:00Z."),
+    click.option("--before", metavar="TIME", help="Before that day or moment."),
+)
+
+
+def conditions(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say which entries are meant."""
+    for option in reversed(_CONDITIONS):
+        function = option(function)
+    return function
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  lading -C acme --as ada audit erase --actor ben --dry-run
+  lading -C acme --as ada audit erase --naming 'Ben Ames' --reason 'request 2026-12'
+  lading -C acme --as ada audit erase --entry 12 --entry 30-34
+  lading -C acme --as ada audit erase --type decision.permit --before 2026-01-01
+"""
+)
+@conditions
+@click.option("--naming", metavar="TEXT", help="Only entries whose payload contains this text.")
+@click.option("--reason", default="", help="Why; it stays in the log for good, so name nobody.")
+@click.option("--dry-run", is_flag=True, help="Only tell what would go, what is kept, and what is lost with it.")
+@verb
+def erase(session: Session, **params: Any) -> int:
+    """Erase payloads for good: names, purposes, reasons. Leaves stay, so every proof still holds.
+
+    All conditions have to hold; of one that is given several times, any. What is under a legal hold or still needed
+    is kept, and the command then exits 5. Who asks needs the right to govern.
+    """
+    with Bar("erasing", enabled=not session.as_json) as bar:
+        result = session.act("audit.erase", params, bar.update)
+    session.show(result, _erased)
+    return FAILED if result["kept"] else 0
+
+
+@click.command(
+    epilog="\b\nExamples:\n  lading -C acme --as ada audit retain --dry-run\n  lading -C acme --as ada audit retain"
+)
+@click.option("--dry-run", is_flag=True, help="Only tell what would go, by rule and type, and what is kept.")
+@verb
+def retain(session: Session, *, dry_run: bool) -> None:
+    """Erase the payloads that [retention] in lading.toml keeps no longer, unless they are held or needed.
+
+    The gateway does it once a day when retention.daily is true. Doing it again erases nothing more.
+    """
+    with Bar("erasing", enabled=not session.as_json) as bar:
+        result = session.act("audit.retain", {"dry_run": dry_run}, bar.update)
+    session.show(result, _retained)
+
+
+@click.group()
+def hold() -> None:
+    """Legal hold: payloads that nobody may erase until it is lifted."""
+
+
+@hold.command(
+    epilog="""\b
+Examples:
+  lading -C acme --as ada audit hold place case-7 --transfer tr-1f2e3d --reason 'letter of 3 June'
+  lading -C acme --as ada audit hold place audit-2026 --partner borealis.example --since 2026-01-01 --reason audit
+"""
+)
+@click.argument("name")
+@conditions
+@click.option("--reason", required=True, help="Why; it is logged for good.")
+@verb
+def place(session: Session, name: str, reason: str, **covers: Any) -> None:
+    """Place a hold on all entries, past and future, that meet every condition."""
+    params = {"name": name, "reason": reason, "covers": covers}
+    session.show(session.act("hold.place", params), lambda made: f"hold {made['name']} covers {_count(made)} now")
+
+
+@hold.command(epilog="\b\nExamples:\n  lading -C acme --as ada audit hold lift case-7 --reason 'settled'")
+@click.argument("name")
+@click.option("--reason", default="", help="Why; it is logged for good.")
+@verb
+def lift(session: Session, name: str, reason: str) -> None:
+    """Lift a hold. Other holds that cover the same entries still stand."""
+    result = session.act("hold.lift", {"name": name, "reason": reason})
+    session.show(result, lambda made: f"hold {made['name']} no longer stands")
+
+
+@hold.command("list", epilog="\b\nExamples:\n  lading -C acme --as ada audit hold list")
+@verb
+def list_(session: Session) -> None:
+    """List the holds that stand, as the log has them."""
+    session.show(session.act("hold.list", {}), _listed)
+
+
+def _count(hold_: dict[str, Any]) -> str:
+    return f"{hold_['entries']} {'entry' if hold_['entries'] == 1 else 'entries'}"
+
+
+def _listed(result: dict[str, Any]) -> str:
+    if not result["holds"]:
+        return "no hold stands"
+    rows = [
+        (each["name"], each["since"], each["by"], str(each["entries"]), _covers(each["covers"]), each["reason"])
+        for each in result["holds"]
+    ]
+    return table(rows, ("HOLD", "SINCE", "BY", "ENTRIES", "COVERS", "REASON"))
+
+
+def _covers(covers: dict[str, Any]) -> str:
+    return "; ".join(f"{name} {', '.join(map(str, v)) if isinstance(v, list) else v}" for name, v in covers.items())
+
+
+def _erased(result: dict[str, Any]) -> str:
+    lines = _summary(result)
+    lines += [f"  is lost    {loss}" for loss in result["losses"]]
+    lines += [f"  still in   {path}" for path in result.get("still_named_in", ())]
+    if result["entries"]:
+        lines += [f"  not reached: {place_}" for place_ in result["outside"]]
+    return "\n".join(lines)
+
+
+def _retained(result: dict[str, Any]) -> str:
+    if not result["profile"]:
+        return "lading.toml keeps everything for ever: [retention.keep] names no types"
+    rules = [f"  rule       {rule}: {count}" for rule, count in result["by_rule"].items()]
+    return "\n".join([*_summary(result), *rules])
+
+
+def _summary(result: dict[str, Any]) -> list[str]:
+    count = len(result["entries"])
+    done = "erased" if result["erased"] else "would erase"
+    lines = [f"{done} the payloads of {count} {'entry' if count == 1 else 'entries'}"]
+    lines += [f"  {event_type:<24} {number}" for event_type, number in result["by_type"].items()]
+    lines += [f"  {click.style('kept', bold=True)} {len(each['entries'])}: {each['why']}" for each in result["kept"]]
+    if result["before"]:
+        lines.append(f"  {result['before']} were erased before")
+    return lines
