@@ -17,6 +17,7 @@ FORMATS = sorted(path.name for path in (ROOT / "docs" / "formats").glob("*.md"))
 FORMAT = re.compile(r"docs/formats/[a-z]+\.md")
 TYPE = re.compile(r'"((?!resource\.)[a-z]+\.[a-z]+ed)"')  # resource.signed is a path in policies, not an event
 DECISIONS = {"decision.permit", "decision.deny", "decision.failsafe", "decision.shadow"}
+STATES = {"witness.stale", "witness.conflict"}
 
 
 def verbs(command: click.Command = lading, path: str = "lading") -> Iterator[str]:
@@ -63,7 +64,7 @@ def test_the_events_page_lists_exactly_what_is_recorded() -> None:
     listed = re.findall(r"^\| `([a-z]+\.[a-z]+)` \|", EVENTS.read_text(encoding="utf-8"), re.MULTILINE)
     recorded = {each for source in sources() for each in TYPE.findall(source)}
 
-    assert sorted(listed) == sorted(recorded | DECISIONS)
+    assert sorted(listed) == sorted(recorded | DECISIONS | STATES)
 
 
 def test_every_format_the_code_points_to_has_a_page_and_stands_in_the_index() -> None:

@@ -123,6 +123,32 @@ def default_policy(witnesses: Mapping[str, NoteKey]) -> WitnessPolicy:
     return WitnessPolicy((), dict(witnesses), groups, next(iter(groups), NONE))
 
 
+def policy_in_force(written: bytes | None, third_parties: Mapping[str, NoteKey]) -> WitnessPolicy:
+    """Return the policy that was written, or the default one over the pinned third parties.
+
+    Args:
+        written: `trust/witness-policy` (`TrustFolder.witness_policy`), None if there is none.
+        third_parties: the pinned third parties by name (`TrustFolder.witnesses`).
+
+    Raises:
+        InputError: what was written cannot be read.
+    """
+    return default_policy(third_parties) if written is None else parse_policy(written, what="trust/witness-policy")
+
+
+def counts_as_witnessed(signed: SignedCheckpoint, policy: WitnessPolicy, third_parties: Mapping[str, NoteKey]) -> bool:
+    """Say whether a verified checkpoint is witnessed: the quorum holds, and a third party is among its cosigners.
+
+    Args:
+        signed: verified with the keys of its log, of the policy's witnesses and of the third parties.
+        policy: the witness policy.
+        third_parties: the pinned third parties by name (`TrustFolder.witnesses`).
+    """
+    cosigners = {one.key.public for one in signed.cosigned}
+    independent = any(key.public in cosigners for key in third_parties.values())
+    return policy.required and independent and policy.accepts(signed)
+
+
 class _Reader:
     """Takes one line after the other."""
 

@@ -1,6 +1,7 @@
 """`lading gateway`: the organization's service."""
 
 import logging
+from typing import Any
 
 import click
 
@@ -32,6 +33,17 @@ def gateway(session: Session) -> None:
 def ready(session: Session, timeout: float) -> None:
     """Wait until the workspace's gateway takes connections. Exits 6 when it does not in time."""
     from engine.workspace.acting import await_gateway
+    from engine.workspace.layout import Layout
+    from engine.workspace.witness_alarms import read_alarms, unresolved_forks
 
     await_gateway(session.home, timeout)
-    session.show({"ready": True}, lambda _: f"the gateway of {session.home.name} takes connections")
+    layout = Layout(session.home)
+    result = {"ready": True, "stale": sorted(read_alarms(layout)), "forks": list(unresolved_forks(layout))}
+    session.show(result, lambda r: _ready(session.home.name, r))
+
+
+def _ready(name: str, result: dict[str, Any]) -> str:
+    mark = click.style("▲", fg="yellow")
+    late = [f"{mark} not cosigned for too long by: {each}" for each in result["stale"]]
+    forks = [f"{mark} a partner's log contradicted itself: fork {each}" for each in result["forks"]]
+    return "\n".join([f"the gateway of {name} takes connections", *late, *forks])

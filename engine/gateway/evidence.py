@@ -8,7 +8,10 @@ from engine.audit.checkpoint import read_checkpoint
 from engine.audit.log import AuditLog
 from engine.wire.messages import EvidenceEntry, EvidenceMessage
 
-TILE: Final = re.compile(r"(?P<level>[0-9]{1,2})/(?P<number>(?:x[0-9]{3}/)*[0-9]{3})(?:\.p/(?P<width>[0-9]{1,3}))?")
+TILE: Final = re.compile(
+    r"(?P<level>[0-9]{1,2})/(?P<number>(?:x[0-9]{3}/){0,5}[0-9]{3})(?:\.p/(?P<width>[0-9]{1,3}))?", re.ASCII
+)
+"""Six groups at most: any larger number is one no database could hold."""
 
 
 def evidence_message(organization: str, log: AuditLog, peer: str, transfer: str) -> EvidenceMessage:

@@ -3,10 +3,12 @@
 import json
 import threading
 from collections.abc import Callable
+from http import HTTPStatus
 
 from engine.agreement import AGREEMENT_TYPE, Agreement, parse_agreement
-from engine.audit.checkpoint import read_checkpoint
-from engine.digest import canonical
+from engine.audit.checkpoint import Checkpoint, read_checkpoint
+from engine.audit.witness import Answer
+from engine.digest import JSON, canonical
 from engine.errors import EvidenceError, InputError
 from engine.events import Event, event_id
 from engine.gateway.admission import accept, accept_again, ask_again, issue_receipt
@@ -110,21 +112,39 @@ class GatewayHandlers:
         if claimed.origin not in {key.name for key in self._parts.log_keys(peer)}:
             return 404, b"this log is not witnessed for you\n"
         answer = self._parts.witness.add_checkpoint(body)
-        kind = "witness.cosigned" if answer.status == 200 else "witness.refused"  # noqa: PLR2004 - HTTP OK
-        if kind == "witness.cosigned" or answer.status in {403, 422}:
-            why = "" if kind == "witness.cosigned" else answer.body.decode("utf-8", "replace")[:500]
-            self._parts.log.record(
-                Event(
-                    id=event_id(claimed.origin, f"{kind}:{claimed.size}:{claimed.root.hex()}"),
-                    type=kind,
-                    actor=self._parts.identity,
-                    partner=peer,
-                    payload={"origin": claimed.origin, "size": claimed.size, "why": why},
-                )
-            )
-        if answer.status == 200:  # noqa: PLR2004 - HTTP OK
-            self._parts.remember(peer, note)
+        self._witnessed(peer, note, claimed, answer)
         return answer.status, answer.body
+
+    def _witnessed(self, peer: str, note: bytes, claimed: Checkpoint, answer: Answer) -> None:
+        """Record what our witness made of a partner's checkpoint, and keep what contradicts an earlier one."""
+        if answer.status == HTTPStatus.OK:
+            self._parts.log.record(self._witness_event("witness.cosigned", peer, claimed, ""))
+            self._parts.checkpoints.remember(peer, note)
+            return
+        if answer.status == HTTPStatus.CONFLICT:
+            self._parts.checkpoints.contradicted(peer, note)
+            last = self._parts.witness.last(claimed.origin)
+            if last is None or claimed.size > last.size:
+                return  # the partner asks from which size to prove
+            why = f"{last.size} entries were cosigned before"
+            if claimed == last:
+                return
+        else:
+            why = answer.body.decode("utf-8", "replace")[:500]
+        if answer.status == HTTPStatus.UNPROCESSABLE_ENTITY:
+            self._parts.checkpoints.unproven(peer, note)
+        if answer.status != HTTPStatus.BAD_REQUEST:
+            self._parts.log.record(self._witness_event("witness.refused", peer, claimed, why))
+
+    def _witness_event(self, kind: str, peer: str, claimed: Checkpoint, why: str) -> Event:
+        payload: dict[str, JSON] = {"origin": claimed.origin, "size": claimed.size, "why": why}
+        return Event(
+            id=event_id(claimed.origin, f"{kind}:{claimed.size}:{claimed.root.hex()}" + (f":{why}" if why else "")),
+            type=kind,
+            actor=self._parts.identity,
+            partner=peer,
+            payload=payload,
+        )
 
     def checkpoint(self, peer: str) -> bytes:  # noqa: ARG002 - every confirmed partner may see it
         """Return the newest checkpoint with its cosignatures."""

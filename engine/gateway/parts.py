@@ -10,6 +10,7 @@ from engine.audit.note import NoteKey
 from engine.audit.witness import Witness
 from engine.digest import JSON
 from engine.events import Clock, Event, event_id
+from engine.gateway.checkpoints import Checkpoints
 from engine.gateway.incoming import Incoming, IncomingTable
 from engine.manifest.registry import Registry
 from engine.policy.judge import Judge
@@ -33,7 +34,8 @@ class GatewayParts:
         trust: whose signatures count for an organization.
         log_keys: the pinned keys of an organization's log.
         standing: how an agreement stands now, by digest.
-        remember: verifies a checkpoint of an organization's log and keeps it outside the database.
+        checkpoints: holds the checkpoints of partners' logs against each other.
+        remember: takes in a checkpoint that a partner showed in an offer; see `Checkpoints.receive`.
         newest_checkpoint: the newest checkpoint of a partner's log that is remembered; empty before the first.
         keep_attestation: keeps the bundle `model` or `manifest` of an artifact.
         zone: the network zone that an address is in.
@@ -52,6 +54,7 @@ class GatewayParts:
     agreements: AgreementFolder
     judge: Judge
     witness: Witness
+    checkpoints: Checkpoints
     sign: Callable[[bytes], bytes]
     trust: Callable[[str], OrganizationTrust]
     log_keys: Callable[[str], list[NoteKey]]

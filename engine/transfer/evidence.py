@@ -20,13 +20,19 @@ from engine.wire.messages import EvidenceMessage
 TRIES = 3
 
 
-def seek_cosignature(parts: Parts, partner: Partner, organization: str) -> bool:
-    """Ask a partner's witness to cosign this log's newest checkpoint, and keep the cosignature.
+def seek_cosignature(parts: Parts, partner: Partner, organization: str, note: bytes | None = None) -> bool:
+    """Ask a partner's witness to cosign a checkpoint of this log, and keep the cosignature.
+
+    Args:
+        parts: what the transfer room works with.
+        partner: its gateway.
+        organization: its id.
+        note: the checkpoint; the newest one if None.
 
     Returns:
         False when the witness refused; that is recorded, and an alarm, but it does not undo a delivery.
     """
-    note = parts.recorder.checkpoint()
+    note = note or parts.recorder.checkpoint()
     size, old = read_checkpoint(note).size, 0
     answer = b""
     for _ in range(TRIES):
@@ -57,6 +63,7 @@ def collect_evidence(parts: Parts, partner: Partner, transfer: Outgoing) -> byte
     note = evidence.checkpoint.encode()
     checkpoint = open_checkpoint(note, parts.log_keys(transfer.partner)).checkpoint
     _check_entries(evidence, checkpoint, transfer)
+    parts.remember(transfer.partner, note)
     cosigned = note + _cosign(parts, partner, transfer.partner, note, checkpoint)
     parts.remember(transfer.partner, cosigned)
     entries = [entry.model_dump(mode="json") for entry in evidence.entries]
@@ -81,10 +88,13 @@ def _cosign(parts: Parts, partner: Partner, organization: str, note: bytes, chec
     last = parts.witness.last(checkpoint.origin)
     old = last.size if last else 0
     if old > checkpoint.size:
+        parts.remember(organization, note)
         raise _not_extending(organization, f"it shrank from {old} to {checkpoint.size} entries")
     proof = _prove(partner, old, checkpoint.size) if 0 < old < checkpoint.size else []
     answer = parts.witness.add_checkpoint(add_checkpoint_body(old, proof, note))
     if answer.status != HTTPStatus.OK:
+        if answer.status == HTTPStatus.UNPROCESSABLE_ENTITY:
+            parts.unproven(organization, note)
         raise _not_extending(organization, answer.body.decode("utf-8", "replace").strip())
     return answer.body
 

@@ -46,7 +46,8 @@ class Parts:
         connect: a partner's gateway.
         log_keys: the pinned keys of an organization's log.
         witness: this organization's witness.
-        remember: verifies a checkpoint of an organization's log and keeps it outside the database.
+        remember: verifies a checkpoint a partner showed, keeps it outside the database and records it.
+        unproven: keeps a checkpoint that does not extend the one this witness cosigned last, as evidence.
         newest_checkpoint: the newest checkpoint of a partner's log that is remembered; empty before the first.
         prove_consistency: proves that this log's size `new` extends its size `old`.
         add_cosignature: keeps a witness' line for a checkpoint of this log.
@@ -75,6 +76,7 @@ class Parts:
     log_keys: Callable[[str], list[NoteKey]]
     witness: Witness
     remember: Callable[[str, bytes], None]
+    unproven: Callable[[str, bytes], None]
     newest_checkpoint: Callable[[str], str]
     prove_consistency: Callable[[int, int], list[bytes]]
     add_cosignature: Callable[[int, bytes, str], None]

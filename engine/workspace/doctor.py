@@ -23,6 +23,8 @@ from engine.workspace.layout import Layout
 from engine.workspace.owner import owned_by
 from engine.workspace.record import verify_log
 from engine.workspace.settings import load_settings
+from engine.workspace.witness_alarms import unresolved_forks
+from engine.workspace.witnessing import overdue_witnesses
 
 SOON = timedelta(days=30)
 LITTLE_SPACE = 1 << 30
@@ -51,6 +53,7 @@ def examine(home: Path) -> dict[str, Any]:
         ("agreements", _agreements),
         ("reviews", _reviews),
         ("log", _log),
+        ("witnesses", _witnesses),
         ("owner", _owner),
         ("space", _space),
     )
@@ -189,6 +192,21 @@ def _log(layout: Layout) -> Iterator[Diagnosis]:
         f"it does not hold together: {first}",
         "Run 'lading audit verify'; keep the files as they are, and restore a backup elsewhere to compare.",
     )
+
+
+def _witnesses(layout: Layout) -> Iterator[Diagnosis]:
+    minutes = load_settings(layout.settings).gateway.witness_stale_minutes
+    late = overdue_witnesses(layout, system_clock(), timedelta(minutes=minutes))
+    for each in late:
+        remedy = "See 'lading audit witness list'; run the gateway, and ask the witness' operator."
+        yield Diagnosis("witnesses", "warning", each.sentence(), remedy)
+    forks = unresolved_forks(layout)
+    for fork in forks:
+        yield Diagnosis(
+            "witnesses", "error", f"a partner's log contradicted itself (fork {fork})", "See 'lading audit fork list'."
+        )
+    if not late and not forks:
+        yield Diagnosis("witnesses", "ok", f"nothing older than {minutes} min waits for a cosignature")
 
 
 def _owner(layout: Layout) -> Iterator[Diagnosis]:

@@ -120,6 +120,16 @@ class Layout:
         return self.state / "witness.json"
 
     @property
+    def forks(self) -> Path:
+        """Pairs of checkpoints in which a partner's log contradicted itself."""
+        return self.state / "forks"
+
+    @property
+    def witness_alarms(self) -> Path:
+        """Which witnesses were late at the last round."""
+        return self.state / "witness-alarms.json"
+
+    @property
     def store(self) -> Path:
         """Sealed chunks."""
         return self.state / "store"

@@ -4,7 +4,7 @@ Parts are opened when first used and closed together: a command that lists partn
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
@@ -13,16 +13,17 @@ from urllib.parse import urlsplit
 from sqlalchemy import Engine
 
 from engine.agreement import Agreement, AgreementFolder, Standing
-from engine.audit.checkpoint import open_checkpoint, read_checkpoint
+from engine.audit.checkpoint import read_checkpoint
 from engine.audit.log import AuditLog
 from engine.audit.note import Algorithm, NoteKey, NoteSigner
 from engine.audit.remembered import Remembered
 from engine.audit.witness import Witness
 from engine.database import migrate, open_engine
 from engine.digest import JSON
-from engine.errors import InputError, LogTampered, UsageError
+from engine.errors import InputError, UsageError
 from engine.events import Clock, system_clock
 from engine.files import write_atomic
+from engine.gateway.checkpoints import Checkpoints
 from engine.gateway.incoming import IncomingTable
 from engine.manifest.registry import Registry
 from engine.policy.directory import Directory
@@ -40,6 +41,7 @@ from engine.workspace.dialing import Dialing
 from engine.workspace.keys import secret_key, signing_key
 from engine.workspace.layout import Layout
 from engine.workspace.settings import Settings, load_settings
+from engine.workspace.witnessing import ABOUT_WITNESSING
 
 if TYPE_CHECKING:
     from engine.workspace.governance import Governance
@@ -121,21 +123,11 @@ class Office:
         keys = (key for organization in self.trust.partners() for key in self.log_keys(organization))
         return next((key for key in keys if key.name == origin), None)
 
-    def remember(self, organization: str, note: bytes) -> None:
-        """Keep a checkpoint of an organization's log, after its pinned key verified it.
-
-        Raises:
-            BadSignature, InputError: it is not one.
-            LogTampered: the log showed another root for the same size before: it has two histories.
-        """
-        seen = open_checkpoint(note, self.log_keys(organization)).checkpoint
-        known = map(read_checkpoint, self.remembered.all(seen.origin))
-        if any(each.size == seen.size and each.root != seen.root for each in known):
-            raise LogTampered(
-                f"{organization} showed two different roots of its log for {seen.size} entries",
-                remedy="Keep both checkpoints: together they prove it. Talk to them before you exchange anything else.",
-            )
-        self.remembered.add(note, seen.origin)
+    @cached_property
+    def checkpoints(self) -> Checkpoints:
+        """Checkpoints of partners' logs."""
+        identity = self.settings.service_identity
+        return Checkpoints(self.layout.forks, self.remembered, self.log, self.witness, self.log_keys, identity)
 
     def remember_own(self) -> None:
         """Keep this log's newest checkpoint outside its database, so that a rolled-back copy is found out."""
@@ -297,16 +289,15 @@ class Office:
             "incoming",
             "witness",
             "remembered",
+            "checkpoints",
         ):
             getattr(self, part)
 
-    def unwitnessed(self, organization: str) -> bool:
-        """Say whether anything but witnessing happened since a partner's witness last cosigned this log."""
-        seen = 0
-        for vkey in self.trust.partner(organization).witness_keys:
-            note = self.log.cosigned_checkpoint(NoteKey.parse(vkey).name)
-            seen = max(seen, read_checkpoint(note).size if note else 0)
-        return any(not self.log.entry(index).type.startswith("witness.") for index in range(seen, self.log.size))
+    def unwitnessed(self, witnesses: Sequence[NoteKey]) -> bool:
+        """Say whether anything but witnessing happened since one of these witnesses last cosigned this log."""
+        notes = [self.log.cosigned_checkpoint(key.name) for key in witnesses]
+        seen = max((read_checkpoint(note).size for note in notes if note), default=0)
+        return any(not self.log.entry(each).type.startswith(ABOUT_WITNESSING) for each in range(seen, self.log.size))
 
     def keep_attestation(self, root: str, name: str, bundle: bytes) -> None:
         """Keep a Sigstore bundle about an artifact where people and tools find it."""

@@ -10,14 +10,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from engine.errors import LadingError, UsageError, WireError
+from engine.errors import LadingError, UsageError
 from engine.events import Event, event_id, timestamp
 from engine.gateway.handlers import GatewayHandlers
 from engine.gateway.loops import Loop, finish_arrivals, reauthorize
 from engine.policy.rollout.store import Candidate
 from engine.policy.rollout.watch import FolderWatch
 from engine.store import read_key
-from engine.transfer.evidence import seek_cosignature
 from engine.wire.config import ListenerConfig
 from engine.wire.control import control_app
 from engine.wire.journal import Journal
@@ -31,9 +30,9 @@ from engine.workspace.layout import Layout
 from engine.workspace.office import Office
 from engine.workspace.operations import Call, perform
 from engine.workspace.operations.keeping import apply_retention
-from engine.workspace.operations.transfers import transfer_parts
 from engine.workspace.owner import owning
 from engine.workspace.settings import load_settings
+from engine.workspace.witness_round import WitnessRound
 
 logger = logging.getLogger("lading.policy")
 
@@ -80,7 +79,7 @@ def _start(office: Office, listening: socket.socket, running: ExitStack) -> None
     running.callback(journal.close)
     parts = gateway_parts(office, journal)
     seconds = office.settings.gateway
-    witnessing = Loop("witnessing", seconds.witness_seconds, lambda: seek_witnesses(office))
+    witnessing = Loop("witnessing", seconds.witness_seconds, WitnessRound(office).run)
 
     def finish() -> None:
         if finish_arrivals(parts):
@@ -127,18 +126,6 @@ class Service(Protocol):
 def _run(running: ExitStack, service: Service) -> None:
     service.start()
     running.callback(service.stop)
-
-
-def seek_witnesses(office: Office) -> None:
-    """Have each partner witness this log, unless nothing but witnessing happened since the last time."""
-    call = Call(None, {}, lambda _: None, threading.Event())
-    for organization in office.trust.partners():
-        if not office.unwitnessed(organization):
-            continue
-        try:
-            seek_cosignature(transfer_parts(office, call), office.dialing.partner(organization), organization)
-        except WireError:
-            continue  # a partner that does not answer is asked again at the next round
 
 
 def daily(work: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> Callable[[], None]:

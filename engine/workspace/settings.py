@@ -84,6 +84,7 @@ class GatewaySettings(_Section):
     workers: Annotated[int, Field(ge=1, le=64)] = 2
     certificate_minutes: Annotated[int, Field(ge=10, le=60)] = 60
     witness_seconds: Annotated[int, Field(ge=1, le=86400)] = 30
+    witness_stale_minutes: Annotated[int, Field(ge=1, le=525600)] = 60
     reauthorize_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
 
     @property
@@ -197,7 +198,8 @@ listen = {_quoted(gateway.listen)}            # where the gateway listens
 url = {_quoted(gateway.url)}       # what partners dial; part of the trust document
 workers = {gateway.workers}                           # processes that take connections
 certificate_minutes = {gateway.certificate_minutes}              # life of a gateway certificate; renewed after a third
-witness_seconds = {gateway.witness_seconds}                  # how often partners are asked to witness this log
+witness_seconds = {gateway.witness_seconds}                  # how often witnesses are asked to cosign this log
+witness_stale_minutes = {gateway.witness_stale_minutes}            # how old an entry may be that is not cosigned
 reauthorize_seconds = {gateway.reauthorize_seconds}              # how often a running transfer is decided again
 
 [signing]

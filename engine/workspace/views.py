@@ -21,6 +21,7 @@ from engine.workspace.log_view import LogView
 from engine.workspace.owner import owned_by
 from engine.workspace.policy_view import PoliciesView
 from engine.workspace.settings import load_settings
+from engine.workspace.witness_alarms import read_alarms, unresolved_forks
 
 TRANSFERS_SHOWN: Final = 2000
 """How many transfers of each direction a screen gets: the ones that changed last."""
@@ -41,11 +42,15 @@ class Standing:
         organization: the organization's id.
         owner_up: True while a process owns the workspace, None if this user cannot tell.
         advisory: True when owner and user are the same OS user, so that policy can be walked around.
+        late_witnesses: how many witnesses have not cosigned this log for too long.
+        open_forks: how many forks of partners' logs nobody has resolved.
     """
 
     organization: str
     owner_up: bool | None
     advisory: bool
+    late_witnesses: int = 0
+    open_forks: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +99,13 @@ class WorkspaceView:
             owner_up = owned_by(self.layout.lock) is not None
         except PermissionError:
             owner_up = None
-        return Standing(organization=self.organization, owner_up=owner_up, advisory=advisory(self.layout))
+        return Standing(
+            organization=self.organization,
+            owner_up=owner_up,
+            advisory=advisory(self.layout),
+            late_witnesses=len(read_alarms(self.layout)),
+            open_forks=len(unresolved_forks(self.layout)),
+        )
 
     def close(self) -> None:
         """Let go of the databases."""

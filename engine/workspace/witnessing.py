@@ -1,19 +1,25 @@
 """Who witnesses this log, how far each got, and whether the witness policy is met. Needs no owner."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from engine.audit.checkpoint import SignedCheckpoint, open_checkpoint, read_checkpoint
 from engine.audit.note import NoteKey
-from engine.audit.quorum import WitnessPolicy, default_policy, parse_policy
+from engine.audit.quorum import WitnessPolicy, counts_as_witnessed, policy_in_force
 from engine.audit.reader import LogReader
 from engine.digest import JSON
 from engine.events import timestamp
 from engine.signing.trust_folder import TrustFolder
+from engine.workspace.layout import Layout
 from engine.workspace.record import log_layout, pinned_key
+
+ABOUT_WITNESSING: Final = ("witness.", "checkpoint.")
+"""Event types that are about checkpoints themselves: two logs that witness each other would else never rest."""
+
+QUORUM: Final = "quorum"
 
 Kind = Literal["third party", "partner", "former"]
 
@@ -64,23 +70,8 @@ def witness_policy(trust: TrustFolder) -> WitnessPolicy:
     Raises:
         InputError: the file cannot be read or is malformed, or a pin cannot be read.
     """
-    written = trust.witness_policy()
-    if written is not None:
-        return parse_policy(written, what="trust/witness-policy")
-    return default_policy({pin.name: NoteKey.parse(pin.vkey) for pin in trust.witnesses()})
-
-
-def counts_as_witnessed(signed: SignedCheckpoint, policy: WitnessPolicy, third_parties: Mapping[str, NoteKey]) -> bool:
-    """Say whether a verified checkpoint is witnessed: the quorum holds, and a third party is among its cosigners.
-
-    Args:
-        signed: verified with the keys of its log, of the policy's witnesses and of the third parties.
-        policy: the witness policy.
-        third_parties: the pinned third parties by name (`TrustFolder.witnesses`).
-    """
-    cosigners = {one.key.public for one in signed.cosigned}
-    independent = any(key.public in cosigners for key in third_parties.values())
-    return policy.required and independent and policy.accepts(signed)
+    third = {pin.name: NoteKey.parse(pin.vkey) for pin in trust.witnesses()}
+    return policy_in_force(trust.witness_policy(), third)
 
 
 def witness_report(home: Path, now: datetime) -> dict[str, JSON]:
@@ -118,6 +109,64 @@ def witness_report(home: Path, now: datetime) -> dict[str, JSON]:
             "witnessed_at": max(counted, default=None),
         },
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """A witness, or the quorum, that has not cosigned what is in the log for too long.
+
+    Attributes:
+        name: the partner's organization, or `quorum`.
+        size: up to which size it cosigned.
+        since: the time of the oldest entry it has not, in UTC.
+    """
+
+    name: str
+    size: int
+    since: datetime
+
+    def sentence(self) -> str:
+        """Say it to a person."""
+        who = "the quorum of the witness policy" if self.name == QUORUM else f"the witness of {self.name}"
+        return f"{who} has not cosigned entry {self.size} and later, the oldest of {self.since:%F %H:%M} UTC"
+
+
+def overdue_witnesses(layout: Layout, now: datetime, patience: timedelta) -> list[Overdue]:
+    """Return who has not cosigned an entry that is older than `patience`; entries about witnessing do not count.
+
+    Args:
+        layout: the workspace, which has its log.
+        now: the time.
+        patience: how old an entry may be that is not cosigned yet.
+
+    Raises:
+        InputError: a pin, a trust document or the policy cannot be read.
+        LogTampered: the log cannot be read.
+    """
+    trust = TrustFolder(layout.trust)
+    with LogReader(layout.audit_database) as log:
+        newest = read_checkpoint(log.newest_checkpoint()).size
+        found = []
+        for name, size in _cosigned_sizes(trust, log, pinned_key(layout)):
+            unseen = (log.entry(index) for index in range(size, newest))
+            oldest = next((entry for entry in unseen if not entry.type.startswith(ABOUT_WITNESSING)), None)
+            since = datetime.fromisoformat(oldest.time) if oldest else now
+            if since + patience < now:
+                found.append(Overdue(name, size, since))
+    return found
+
+
+def _cosigned_sizes(trust: TrustFolder, log: LogReader, own: NoteKey) -> Iterator[tuple[str, int]]:
+    """Return up to which size each partner, and the quorum if there is one, cosigned."""
+    known, policy = known_witnesses(trust), witness_policy(trust)
+    notes = {witness.key: log.cosigned_checkpoint(witness.key.name) for witness in known}
+    for organization in trust.partners():
+        keys = [witness.key for witness in known if witness.kind == "partner" and witness.name == organization]
+        if keys:
+            yield organization, max(read_checkpoint(note).size if (note := notes[key]) else 0 for key in keys)
+    if policy.required:
+        opened = [open_checkpoint(note, [own, *notes]) for note in notes.values() if note is not None]
+        yield QUORUM, max((one.checkpoint.size for one in opened if policy.accepts(one)), default=0)
 
 
 def _describe(

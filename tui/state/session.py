@@ -128,6 +128,8 @@ class Session:
             (sum(each.state == "approved" for each in standing.candidates), "candidate", "to activate"),
             (self._reviews[0], "ticket", "to approve"),
             (self._reviews[1], "break-glass review", "open"),
+            (self._standing.open_forks, "fork", "unresolved"),
+            (self._standing.late_witnesses, "cosignature", "overdue"),
         )
         return tuple(f"{count} {what}{'s' if count > 1 else ''} {how}" for count, what, how in counted if count)
 

@@ -5,11 +5,13 @@ reading     show, query
 proving     prove, checkpoint, key
 witnessing  witness add, remove, list, policy check; request-cosignature, add-cosignature
 keeping     erase, retain, hold
+forking     fork list, check, compare, resolve
 """
 
 import click
 
 from engine.cli.audit.checking import verify
+from engine.cli.audit.forking import fork
 from engine.cli.audit.keeping import erase, hold, retain
 from engine.cli.audit.proving import checkpoint, key, prove
 from engine.cli.audit.reading import query, show
@@ -34,6 +36,7 @@ COMMANDS = (
     erase,
     retain,
     hold,
+    fork,
 )
 
 for command in COMMANDS:

@@ -42,6 +42,7 @@ def test_a_new_workspace_is_healthy(home: Path) -> None:
         "trust",
         "agreements",
         "log",
+        "witnesses",
         "owner",
         "owner",
         "space",

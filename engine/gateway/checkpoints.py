@@ -1,0 +1,218 @@
+"""Checkpoints of partners' logs: verified, remembered, and held against each other.
+
+A log with two histories is found out when two of its checkpoints meet: those a partner shows in offers, answers and
+requests to our witness, and those that others pass on. Both are then kept as a file (`state/forks/<id>.json`),
+our log records it, and nothing more is taken from that partner's log until a person has resolved it.
+
+INVARIANT: what is remembered of one log never contradicts itself.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from engine.audit.checkpoint import Checkpoint, open_checkpoint, read_checkpoint
+from engine.audit.fork import LIMIT, Fork, ForkKind, find_fork, parse_fork
+from engine.audit.log import AuditLog
+from engine.audit.merkle import verify_consistency
+from engine.audit.note import NoteKey
+from engine.audit.remembered import Remembered
+from engine.audit.tiles import TileTree, tile_path, tile_width
+from engine.audit.witness import Witness
+from engine.errors import InputError, LogTampered
+from engine.events import Event, event_id
+from engine.files import read_regular, write_atomic
+
+REMEDY: Final = (
+    "Both checkpoints are kept: 'lading audit fork list' names the file. Talk to the partner; when it is settled, "
+    "'lading audit fork resolve'."
+)
+
+ReadTile = Callable[[str], bytes]
+"""Fetches a hash tile of the partner's log by its path below `tile/`."""
+
+
+class Checkpoints:
+    """What this organization holds of its partners' logs. Threads may share it.
+
+    Args:
+        folder: where forks are kept.
+        remembered: checkpoints outside the database.
+        log: this organization's log.
+        witness: this organization's witness.
+        keys: the pinned keys of an organization's log.
+        identity: who records events here.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        remembered: Remembered,
+        log: AuditLog,
+        witness: Witness,
+        keys: Callable[[str], list[NoteKey]],
+        identity: str,
+    ) -> None:
+        self._folder = folder
+        self._remembered = remembered
+        self._log = log
+        self._witness = witness
+        self._keys = keys
+        self._identity = identity
+        self._lock = threading.Lock()
+        self._proved: set[Checkpoint] = set()
+
+    def receive(self, organization: str, note: bytes) -> None:
+        """Take in a checkpoint a partner showed: as `remember`, and record it if it is new.
+
+        Raises:
+            BadSignature, InputError: it is none of that partner's log.
+            LogTampered: it contradicts one that is remembered, or an earlier contradiction is not resolved.
+        """
+        self.demand_no_fork(organization)
+        seen = self.remember(organization, note)
+        self._log.record(
+            Event(
+                id=event_id(seen.origin, f"checkpoint.received:{seen.size}:{seen.root.hex()}"),
+                type="checkpoint.received",
+                actor=self._identity,
+                partner=organization,
+                payload={"origin": seen.origin, "size": seen.size, "root": seen.root.hex()},
+            )
+        )
+
+    def remember(self, organization: str, note: bytes) -> Checkpoint:
+        """Keep a checkpoint of a partner's log outside the database, after its pinned key verified it.
+
+        Raises:
+            BadSignature, InputError, LogTampered: as `receive`.
+        """
+        seen = open_checkpoint(note, self._keys(organization)).checkpoint
+        with self._lock:
+            fork = find_fork(self._remembered.all(seen.origin), note)
+            if fork is None:
+                self._remembered.add(note, seen.origin)
+                return seen
+        self.conflict(organization, fork)
+        raise LogTampered(
+            f"{organization} showed two different roots of its log for {seen.size} entries", remedy=REMEDY
+        )
+
+    def contradicted(self, organization: str, note: bytes) -> None:
+        """Look at a checkpoint that is signed and of another size or root than our witness expected."""
+        with self._lock:
+            fork = find_fork(self._remembered.all(read_checkpoint(note).origin), note)
+        if fork is not None:
+            self.conflict(organization, fork)
+
+    def unproven(self, organization: str, note: bytes) -> None:
+        """Keep a checkpoint that is signed, with the one cosigned last: the log did not show that it only grew."""
+        shown = read_checkpoint(note)
+        last = self._witness.last(shown.origin)
+        with self._lock:
+            known = self._remembered.all(shown.origin)
+        cosigned = next((each for each in known if read_checkpoint(each) == last), None)
+        if cosigned is not None and last is not None and last.size != shown.size:
+            self.conflict(organization, Fork(ForkKind.UNPROVEN, cosigned, note))
+
+    def conflict(self, organization: str, fork: Fork) -> None:
+        """Keep a fork as evidence, and record that it was found; once, while nobody has resolved an earlier one."""
+        known, shown = fork.checkpoints
+        path = self._folder / f"{fork.id}.json"
+        if not path.exists():
+            if any(read_checkpoint(other.shown).origin == shown.origin for other in open_forks(self._folder)):
+                return
+            write_atomic(path, fork.to_bytes(), mode=0o600)
+        self._log.record(
+            Event(
+                id=event_id(shown.origin, f"witness.conflict:{fork.id}"),
+                type="witness.conflict",
+                actor=self._identity,
+                partner=organization,
+                payload={
+                    "fork": fork.id,
+                    "kind": str(fork.kind),
+                    "origin": shown.origin,
+                    "known": known.size,
+                    "shown": shown.size,
+                },
+            )
+        )
+
+    def demand_no_fork(self, organization: str) -> None:
+        """Check that no fork of a partner's log waits for a person.
+
+        Raises:
+            LogTampered: one does.
+        """
+        origins = {key.name for key in self._keys(organization)}
+        waiting = [fork for fork in open_forks(self._folder) if read_checkpoint(fork.shown).origin in origins]
+        if waiting:
+            raise LogTampered(
+                f"the log of {organization} contradicted itself (fork {waiting[0].id}), and nobody has resolved it",
+                remedy=REMEDY,
+            )
+
+    def examine(self, organization: str, read_tile: ReadTile) -> None:
+        """Hold every remembered checkpoint of a partner's log against the one our witness cosigned last.
+
+        Args:
+            organization: the partner.
+            read_tile: fetches a tile of its log.
+
+        Raises:
+            InputError: a tile is malformed.
+            LogTampered: the log does not show that it only grew; both checkpoints are kept.
+        """
+        for key in self._keys(organization):
+            last = self._witness.last(key.name)
+            if last is None:
+                continue
+            notes = self._remembered.all(key.name)
+            cosigned = next((note for note in notes if read_checkpoint(note) == last), None)
+            for note in notes:
+                seen = read_checkpoint(note)
+                if seen in self._proved or seen == last or cosigned is None:
+                    continue
+                older, newer = sorted((seen, last), key=lambda checkpoint: checkpoint.size)
+                proof = _tree(read_tile, newer.size).prove_consistency(older.size, newer.size)
+                if not verify_consistency(older.size, newer.size, older.root, newer.root, proof):
+                    self.conflict(organization, Fork(ForkKind.UNPROVEN, cosigned, note))
+                    raise LogTampered(
+                        f"the log of {organization} does not show that {newer.size} entries extend {older.size}",
+                        remedy=REMEDY,
+                    )
+                self._proved.add(seen)
+
+
+def open_forks(folder: Path) -> Iterator[Fork]:
+    """Return the forks nobody has resolved yet, in the order of their ids.
+
+    Raises:
+        InputError: a file is no fork.
+    """
+    for path in sorted(folder.glob("*.json")):
+        if not path.name.startswith(".") and not path.with_suffix(".resolved").exists():
+            yield read_fork(path)
+
+
+def read_fork(path: Path) -> Fork:
+    """Read a fork file.
+
+    Raises:
+        InputError: it is none.
+    """
+    data = read_regular(path, LIMIT + 1)
+    try:
+        return parse_fork(data)
+    except InputError as error:
+        raise InputError(f"{path}: {error}", remedy=error.remedy) from error
+
+
+def _tree(read_tile: ReadTile, size: int) -> TileTree:
+    def read(level: int, number: int) -> bytes:
+        width = tile_width(level, number, size)
+        return read_tile(tile_path(level, number, width).removeprefix("tile/"))
+
+    return TileTree(read)
