@@ -74,16 +74,20 @@ def review(session: Session, id_: str, finding: str) -> None:
 
 
 def _told(session: Session, ticket: dict[str, Any], what: str) -> str:
+    from engine.policy.model import printable  # whoever asks words the incident as they like
+
     lines = [
         f"{click.style('▲ break-glass', fg='yellow', bold=True)} {ticket['id']} {what}",
         f"  transfer  {ticket['transfer']}",
         f"  waives    {', '.join(ticket['waives'])}",
-        f"  incident  {ticket['ticket']}",
+        f"  incident  {printable(ticket['ticket'])}",
     ]
     return "\n".join([*lines, *advice(session)])
 
 
 def _listed(session: Session, result: dict[str, Any]) -> str:
+    from engine.policy.model import printable
+
     if not result["tickets"]:
         return "no break-glass yet"
     rows = [
@@ -92,7 +96,7 @@ def _listed(session: Session, result: dict[str, Any]) -> str:
             "▲ review open" if each["state"] == "used" else each["state"],
             each["transfer"],
             ", ".join(each["waives"]),
-            each["ticket"],
+            printable(each["ticket"]),
             each["requester"],
             each["approver"] or "-",
         )

@@ -1,16 +1,19 @@
 """A recorded decision with what it rested on, so that it can be decided again, exactly."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from engine.digest import JSON, canonical, parse_json, sha256
-from engine.errors import DigestMismatch
+from engine.errors import DigestMismatch, InputError
 from engine.policy.model import Entity, EntityUid, Request
 
 MAX_RECORD_BYTES = 4 << 20
 MAX_SLICE_BYTES = 16 << 20
+ID: Final = re.compile(r"[0-9a-f]{6,64}")
+"""What names a decision: the beginning of its record's digest, long enough that it is no other's by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +40,14 @@ class RecordedDecision:
             entities: the slice it names: the canonical JSON list of its entities.
 
         Raises:
-            InputError: one of them is not JSON.
+            InputError: one of them is not JSON, or the id is not 6 to 64 lower-case hexadecimal characters.
             DigestMismatch: they are not what the id and the record name.
         """
+        if not ID.fullmatch(id_):
+            raise InputError(
+                f"{id_[:64]!r} names no decision, expected 6 to 64 lower-case hexadecimal characters",
+                remedy="Give the id as it was recorded: 'lading policy export' writes it.",
+            )
         parsed: Any = parse_json(record, what=f"the record of decision {id_}", limit=MAX_RECORD_BYTES)
         if not sha256(record).startswith(id_):
             raise _altered(f"the record of decision {id_} has another digest than its id")

@@ -94,8 +94,13 @@ def _show(session: Session, result: dict[str, Any], only: str | None, *columns: 
 
 
 def _rows(answers: list[dict[str, Any]], columns: tuple[str, ...]) -> str:
+    from engine.policy.model import printable  # partners choose names, too
+
     if not answers:
         return "nobody, and nothing"
     marks = {"permit": "✔ permit", "deny": "✘ deny"}
-    rows = [(marks[each["decision"]], *(each[name] for name in columns), each["why"]) for each in answers]
+    rows = [
+        (marks[each["decision"]], *(printable(each[name]) for name in columns), printable(each["why"]))
+        for each in answers
+    ]
     return table(rows, ("ANSWER", *(name.upper() for name in columns), "WHY"))

@@ -214,3 +214,9 @@ def test_no_value_ends_the_code_it_is_shown_in(tmp_path: Path) -> None:
     assert line.count("```") == 2
     assert "\n## Approved" not in worded
     assert "\u202e" not in worded
+
+
+@pytest.mark.parametrize("short", ["", "a", "abcde"])
+def test_a_decision_is_named_by_six_characters_at_least(short: str) -> None:
+    with pytest.raises(InputError, match="6 to 64 lower-case hexadecimal"):
+        RecordedDecision.read(short, b"{}", None)
