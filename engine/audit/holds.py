@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from engine.audit.entry import Entry
-from engine.audit.reader import LogReader, Row
+from engine.audit.query.match import matches
+from engine.audit.query.terms import Term
+from engine.audit.reader import LogReader
 from engine.audit.schema import tampered
-from engine.audit.selection import Selection, all_rows
+from engine.audit.selection import all_rows, term_of_json, term_to_json
 from engine.digest import JSON
 from engine.events import Event, event_id
 
@@ -35,7 +37,7 @@ class Hold:
     """
 
     name: str
-    covers: Selection
+    covers: Term
     reason: str
     by: str
     since: str
@@ -63,12 +65,12 @@ def holds_of(log: LogReader) -> list[Hold]:
     return list(standing.values())
 
 
-def holding(holds: Iterable[Hold], row: Row) -> str | None:
+def holding(holds: Iterable[Hold], entry: Entry) -> str | None:
     """Return the name of the first hold that covers an entry; None if none does."""
-    return next((hold.name for hold in holds if hold.covers.covers(row)), None)
+    return next((hold.name for hold in holds if matches(hold.covers, entry)), None)
 
 
-def placed(name: str, covers: Selection, *, actor: str, reason: str, after: int) -> Event:
+def placed(name: str, covers: Term, *, actor: str, reason: str, after: int) -> Event:
     """Return the event that places a hold.
 
     Args:
@@ -78,7 +80,7 @@ def placed(name: str, covers: Selection, *, actor: str, reason: str, after: int)
         reason: why.
         after: how many entries the log has; tells it apart from an earlier hold of this name.
     """
-    payload: dict[str, JSON] = {"name": name, "covers": covers.to_json(), "reason": reason}
+    payload: dict[str, JSON] = {"name": name, "covers": term_to_json(covers), "reason": reason}
     return Event(id=event_id(f"hold:{name}", f"{HOLD_PLACED}:{after}"), type=HOLD_PLACED, actor=actor, payload=payload)
 
 
@@ -94,7 +96,7 @@ def _read(entry: Entry) -> Hold:
     try:
         covers: Any = said["covers"]
         hold = Hold(
-            str(said["name"]), Selection.of(covers), str(said["reason"]), str(said["actor"]), entry.time, entry.index
+            str(said["name"]), term_of_json(covers), str(said["reason"]), str(said["actor"]), entry.time, entry.index
         )
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise tampered(f"the hold placed by entry {entry.index} cannot be read: {error!r}") from None

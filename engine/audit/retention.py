@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from engine.audit.reader import Row
-from engine.audit.selection import matches
+from engine.audit.selection import covers_type
 from engine.events import timestamp
 
 AGE: Final = re.compile(r"([1-9][0-9]{0,4})([dwy])")
@@ -33,7 +33,7 @@ def age_of(text: str) -> timedelta:
 
 def rule_for(profile: Mapping[str, str], event_type: str) -> str | None:
     """Return the pattern that decides for a type; None if it is kept for ever."""
-    return max((pattern for pattern in profile if matches(pattern, event_type)), key=len, default=None)
+    return max((pattern for pattern in profile if covers_type(pattern, event_type)), key=len, default=None)
 
 
 def due(profile: Mapping[str, str], rows: Iterable[Row], now: datetime) -> Iterator[tuple[str, Row]]:

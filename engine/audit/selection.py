@@ -1,13 +1,16 @@
-"""Which entries somebody means: by index, type, actor, transfer, partner, artifact, agreement and time.
+"""Which entries somebody means, written down: filters as JSON, for entries that have to mean the same for ever.
 
-One form for erasure, legal hold and retention. It looks at leaves' attributes alone, so that it means the same
-entries after their payloads are gone; people are named by their pseudonyms.
+A filter as typed counts times from now and names people; what is kept in the log is the filter as it was read, with
+moments as they were and pseudonyms for names. Every term is an array of its name and its values:
+
+    ["like", column, pattern]   ["between", since, until]   ["places", first, last]   ["phrase", words, open]
+    ["not", term]               ["all", [term, …]]          ["some", [term, …]]
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Final, Self
+from collections.abc import Iterator
+from typing import Any, Final
 
+from engine.audit.query.terms import All, Between, Like, Not, Phrase, Places, Some, Term
 from engine.audit.reader import LogReader, Row
 from engine.digest import JSON
 
@@ -15,9 +18,10 @@ PATTERN: Final = r"^(\*|[a-z]+(\.[a-z]+)*(\.\*)?)$"
 """What a pattern of event types looks like: `decision.deny`, `decision.*`, or `*`."""
 
 _PAGE: Final = 512
+_DEEPEST: Final = 64
 
 
-def matches(pattern: str, event_type: str) -> bool:
+def covers_type(pattern: str, event_type: str) -> bool:
     """Say whether a pattern covers a type: `*` covers all, `decision.*` all that begin with `decision.`."""
     if pattern.endswith("*"):
         return event_type.startswith(pattern[:-1])
@@ -31,68 +35,65 @@ def all_rows(log: LogReader) -> Iterator[Row]:
         yield from log.rows(start, min(_PAGE, size - start))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """Conditions an entry has to meet, all of them; of several values of one condition, any.
+def term_to_json(term: Term) -> list[JSON]:
+    """Return a filter as it stands in the log."""
+    match term:
+        case Like(column, pattern):
+            return ["like", column, pattern]
+        case Between(since, until):
+            return ["between", since, until]
+        case Places(first, last):
+            return ["places", first, last]
+        case Phrase(words, is_open):
+            return ["phrase", list(words), is_open]
+        case Not(inner):
+            return ["not", term_to_json(inner)]
+        case All(terms) | Some(terms):
+            return ["all" if isinstance(term, All) else "some", [term_to_json(each) for each in terms]]
 
-    Attributes:
-        entries: indices.
-        types: event types, or patterns of them (`PATTERN`).
-        actors: pseudonyms.
-        transfers: transfer ids.
-        partners: organization ids.
-        artifacts: root digests.
-        agreements: digests.
-        since: the first moment, as entries have it (RFC 3339 in UTC with milliseconds); empty for no bound.
-        before: the first moment that is too late; empty for no bound.
+
+def term_of_json(value: Any, depth: int = 0) -> Term:
+    """Read what `term_to_json` returned.
+
+    Raises:
+        ValueError: it is something else.
     """
+    if depth > _DEEPEST:
+        raise ValueError("it is nested too deep")
+    match value:
+        case ["like", str(column), str(pattern)]:
+            return Like(column, pattern)
+        case ["between", str() | None as since, str() | None as until]:
+            return Between(since, until)
+        case ["places", int(first), int() | None as last]:
+            return Places(first, last)
+        case ["phrase", [str(), *_] as words, bool(is_open)] if all(isinstance(word, str) for word in words):
+            return Phrase(tuple(words), is_open)
+        case ["not", inner]:
+            return Not(term_of_json(inner, depth + 1))
+        case ["all" | "some" as kind, list(terms)]:
+            inner_terms = tuple(term_of_json(each, depth + 1) for each in terms)
+            return All(inner_terms) if kind == "all" else Some(inner_terms)
+        case _:
+            raise ValueError(f"{str(value)[:80]!a} is no term")
 
-    entries: tuple[int, ...] = ()
-    types: tuple[str, ...] = ()
-    actors: tuple[str, ...] = ()
-    transfers: tuple[str, ...] = ()
-    partners: tuple[str, ...] = ()
-    artifacts: tuple[str, ...] = ()
-    agreements: tuple[str, ...] = ()
-    since: str = ""
-    before: str = ""
 
-    @property
-    def empty(self) -> bool:
-        """True when nothing is asked for, so that every entry would match."""
-        return not any(getattr(self, each.name) for each in fields(self))
+def term_to_text(term: Term) -> str:
+    """Return a filter in the language it was typed in, with pseudonyms and moments."""
+    match term:
+        case Like(column, pattern):
+            return f"{column}:{pattern}"
+        case Between(since, until):
+            return " ".join([f"since:{since}"] * (since is not None) + [f"until:{until}"] * (until is not None))
+        case Places(first, last):
+            return f"entry:{first}..{'' if last is None else last}"
+        case Phrase(words, is_open):
+            return f'"{" ".join(words)}"{"*" * is_open}'
+        case Not(inner):
+            return f"-({term_to_text(inner)})"
+        case All(terms) | Some(terms):
+            return (" " if isinstance(term, All) else " or ").join(map(_grouped, terms))
 
-    def covers(self, row: Row) -> bool:
-        """Say whether an entry is meant."""
-        return (
-            (not self.entries or row.index in self.entries)
-            and (not self.types or any(matches(pattern, row.type) for pattern in self.types))
-            and (not self.actors or row.actor in self.actors)
-            and (not self.transfers or row.transfer in self.transfers)
-            and (not self.partners or row.partner in self.partners)
-            and (not self.artifacts or row.artifact in self.artifacts)
-            and (not self.agreements or row.agreement in self.agreements)
-            and row.time >= self.since
-            and (not self.before or row.time < self.before)
-        )
 
-    def to_json(self) -> dict[str, JSON]:
-        """Return the conditions that are there."""
-        given = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in given.items() if value}
-
-    @classmethod
-    def of(cls, given: Mapping[str, Any]) -> Self:
-        """Read what `to_json` returned.
-
-        Raises:
-            ValueError: a name is unknown, or a value has another shape.
-        """
-        if not given.keys() <= {each.name for each in fields(cls)}:
-            raise ValueError(f"unknown conditions {sorted(given)!a}")
-        if any(isinstance(value, str) is not (name in {"since", "before"}) for name, value in given.items()):
-            raise ValueError("a condition has another shape")
-        conditions: dict[str, Any] = {
-            name: value if isinstance(value, str) else tuple(value) for name, value in given.items()
-        }
-        return cls(**conditions)
+def _grouped(term: Term) -> str:
+    return f"({term_to_text(term)})" if isinstance(term, All | Some) else term_to_text(term)

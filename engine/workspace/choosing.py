@@ -1,77 +1,72 @@
-"""Which entries a person means: conditions as they give them, checked field by field."""
+"""Which entries a person means: a filter, indices, people. Everything that keeps or erases asks here."""
 
 import re
-from datetime import UTC, date, datetime, time
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from engine.audit.entry import pseudonym
-from engine.audit.selection import PATTERN, Selection
-from engine.events import timestamp
+from engine.audit.entry import Entry, pseudonym
+from engine.audit.query.find import Search, Source, find
+from engine.audit.query.parse import Asker, parse
+from engine.audit.query.terms import EVERYTHING, All, Like, Places, Some, Term
+from engine.audit.reader import LogReader
+from engine.audit.schema import tampered
 from engine.workspace.keys import secret_key
 from engine.workspace.office import Office
 from engine.workspace.operations import Params
 
 _SPAN = re.compile(r"([0-9]{1,12})(?:-([0-9]{1,12}))?")
-_LONGEST = 100_000
 
 
 def entry_span(text: str) -> str:
     """Check indices: `12`, or `12-20`."""
     match = _SPAN.fullmatch(text)
-    if match is None or not 0 <= int(match[2] or match[1]) - int(match[1]) < _LONGEST:
+    if match is None or int(match[2] or match[1]) < int(match[1]):
         raise ValueError(f"found {text!r}, expected an index such as 12, or a range such as 12-20")
     return text
 
 
-def moment(text: str) -> str:
-    """Check a date or a moment: `2026-06-01`, or RFC 3339 with its offset from UTC."""
-    try:
-        _moment(text)
-    except ValueError:
-        raise ValueError(f"found {text!r}, expected a date such as 2026-06-01, or 2026-06-01T12:00:00Z") from None
-    return text
-
-
 class Choice(Params):
-    """Which entries: all conditions have to hold; of several values of one, any."""
+    """Which entries: a filter (`docs/formats/filter.md`), indices, who acted. All have to hold; of several, any."""
 
-    entries: tuple[Annotated[str, AfterValidator(entry_span)], ...] = ()
-    types: tuple[Annotated[str, Field(pattern=PATTERN)], ...] = ()
-    actors: tuple[Annotated[str, Field(min_length=1, max_length=320)], ...] = ()
-    transfers: tuple[str, ...] = ()
-    partners: tuple[str, ...] = ()
-    artifacts: tuple[str, ...] = ()
-    agreements: tuple[str, ...] = ()
-    since: Annotated[str, AfterValidator(moment)] | None = None
-    before: Annotated[str, AfterValidator(moment)] | None = None
+    filter: Annotated[str, Field(max_length=4096)] = ""
+    entries: Annotated[tuple[Annotated[str, AfterValidator(entry_span)], ...], Field(max_length=10_000)] = ()
+    actors: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=320)], ...], Field(max_length=100)] = ()
 
-    def selection(self, office: Office) -> Selection:
-        """Return what is meant, people by their pseudonyms."""
+    def term(self, office: Office) -> Term:
+        """Return what is meant, with people by their pseudonyms and moments as they are now.
+
+        Raises:
+            FilterError: the filter cannot be read.
+        """
         key = secret_key(office.layout.keys, "pseudonym")
-        return Selection(
-            entries=tuple(index for span in self.entries for index in _indices(span)),
-            types=self.types,
-            actors=tuple(pseudonym(key, office.identity(name)) for name in self.actors),
-            transfers=self.transfers,
-            partners=self.partners,
-            artifacts=self.artifacts,
-            agreements=self.agreements,
-            since=timestamp(_moment(self.since)) if self.since else "",
-            before=timestamp(_moment(self.before)) if self.before else "",
-        )
+        asker = Asker(office.clock(), lambda name: pseudonym(key, office.identity(name)))
+        terms = [parse(self.filter, asker)] if self.filter.strip() else []
+        if self.entries:
+            terms.append(Some(tuple(_places(span) for span in self.entries)))
+        if self.actors:
+            terms.append(Some(tuple(Like("actor", asker.pseudonym(name)) for name in self.actors)))
+        return All(tuple(terms)) if len(terms) != 1 else terms[0]
 
 
-def _indices(span: str) -> range:
+def chosen(log: LogReader, term: Term, size: int) -> Iterator[Entry]:
+    """Yield the entries below `size` that a filter means, oldest first, each judged by its leaf.
+
+    Raises:
+        LogTampered: a row does not say what its leaf says.
+    """
+    for found in find(log, Search(term, Source.LEAVES, 0, size, newest_first=False)):
+        if found.entry is None:
+            raise tampered(f"entry {found.row.index}: {found.why}")
+        yield found.entry
+
+
+def means_everything(term: Term) -> bool:
+    """Say whether a filter was left empty."""
+    return term == EVERYTHING
+
+
+def _places(span: str) -> Places:
     first, _, last = span.partition("-")
-    return range(int(first), int(last or first) + 1)
-
-
-def _moment(text: str) -> datetime:
-    if len(text) == len("2026-06-01"):
-        return datetime.combine(date.fromisoformat(text), time(), UTC)
-    found = datetime.fromisoformat(text)
-    if found.tzinfo is None:
-        raise ValueError("a moment needs its offset from UTC")
-    return found
+    return Places(int(first), int(last or first))

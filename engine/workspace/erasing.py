@@ -16,6 +16,7 @@ from engine.audit.entry import Entry
 from engine.audit.erasure import erasure_events
 from engine.audit.reader import LogReader, Row
 from engine.audit.removal import remaining, remove_payloads
+from engine.audit.search import SearchIndex
 from engine.audit.selection import all_rows
 from engine.database.rewriting import rewrite_file
 from engine.digest import JSON
@@ -73,6 +74,7 @@ def _finish(office: Office, indices: Sequence[int], progress: Progress) -> None:
         _forget(office, indices)
     progress("rewriting")
     remove_payloads(office.log, layout.audit_database, indices)
+    _forget_words(layout.search_database, layout.audit_database, indices)
     for database in (
         layout.policy_database,
         layout.transfer_database,
@@ -84,6 +86,16 @@ def _finish(office: Office, indices: Sequence[int], progress: Progress) -> None:
     office.remember_own()
     layout.erasing.unlink(missing_ok=True)
     sync_folder(layout.state)
+
+
+def _forget_words(index: Path, database: Path, indices: Sequence[int]) -> None:
+    """Take erased words out of the full-text index; where a crash hid which, the index goes: it is only derived."""
+    if indices:
+        with LogReader(database) as log:
+            SearchIndex(index, log).forget(indices)
+    else:
+        for file in (index, *(index.with_name(f"{index.name}{end}") for end in ("-wal", "-shm"))):
+            file.unlink(missing_ok=True)
 
 
 def _forget(office: Office, indices: Sequence[int]) -> None:

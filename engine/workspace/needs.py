@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from engine.audit.entry import Entry
 from engine.audit.erasure import PERMANENT
 from engine.audit.holds import Hold, holding
-from engine.audit.reader import LogReader, Row
 from engine.gateway.incoming import UNDER_WAY
 from engine.transfer.tickets import USED
 from engine.workspace.office import Office
@@ -24,32 +24,32 @@ class Sorted:
         erased: how many had no payload any more.
     """
 
-    erasable: tuple[Row, ...]
-    kept: tuple[tuple[Row, str], ...]
+    erasable: tuple[Entry, ...]
+    kept: tuple[tuple[Entry, str], ...]
     erased: int
 
 
-def sort_out(office: Office, log: LogReader, rows: Iterable[Row], holds: Iterable[Hold]) -> Sorted:
+def sort_out(office: Office, entries: Iterable[Entry], holds: Iterable[Hold]) -> Sorted:
     """Tell which entries may be erased."""
     needed = _needed(office)
     standing = list(holds)
     erasable, kept, erased = [], [], 0
-    for row in rows:
-        if log.entry(row.index).payload is None:
+    for entry in entries:
+        if entry.payload is None:
             erased += 1
             continue
-        hold = holding(standing, row)
-        why = f"hold '{hold}' covers it" if hold else needed(row)
+        hold = holding(standing, entry)
+        why = f"hold '{hold}' covers it" if hold else needed(entry)
         if why is None:
-            erasable.append(row)
+            erasable.append(entry)
         else:
-            kept.append((row, why))
+            kept.append((entry, why))
     return Sorted(tuple(erasable), tuple(kept), erased)
 
 
-def losses(rows: Iterable[Row]) -> list[str]:
+def losses(entries: Iterable[Entry]) -> list[str]:
     """Say what can no longer be done without the payloads of these entries."""
-    types = {row.type for row in rows}
+    types = {entry.type for entry in entries}
     told = {
         "decision.": "these decisions can no longer be repeated or replayed, nor say why they came out so",
         "policy.": "the history of policies no longer says who changed these bundles, and why",
@@ -60,7 +60,7 @@ def losses(rows: Iterable[Row]) -> list[str]:
     return [loss for kind, loss in told.items() if any(each.startswith(kind) for each in types)]
 
 
-def _needed(office: Office) -> Callable[[Row], str | None]:
+def _needed(office: Office) -> Callable[[Entry], str | None]:
     """Return what says why an entry's payload is still needed; None if it is not."""
     moving = {each.id for each in office.outgoing.all() if not each.stopped}
     moving |= {each.id for each in office.incoming.all() if each.state in UNDER_WAY}
@@ -70,17 +70,17 @@ def _needed(office: Office) -> Callable[[Row], str | None]:
     waiting |= {*store.shadows(), *filter(None, [store.active()])}
     packed = {artifact.root for artifact in office.registry.list() if artifact.source is not None}
 
-    def why(row: Row) -> str | None:
-        if row.type in PERMANENT:
+    def why(entry: Entry) -> str | None:
+        if entry.type in PERMANENT:
             return "it says what was erased or held, and stays"
-        if row.transfer in moving:
-            return f"transfer {row.transfer} is under way"
-        if row.transfer in open_reviews and row.type.startswith("breakglass."):
-            return f"the review of break-glass for transfer {row.transfer} is open"
-        if row.policy in waiting and row.type.startswith("policy."):
-            return f"bundle {str(row.policy)[:16]} decides, or waits to"
-        if row.artifact in packed and row.type == "artifact.registered":
-            return f"artifact {str(row.artifact)[:16]} is in the registry, which names the folder it was packed from"
+        if entry.public.get("transfer") in moving:
+            return f"transfer {entry.public['transfer']} is under way"
+        if entry.public.get("transfer") in open_reviews and entry.type.startswith("breakglass."):
+            return f"the review of break-glass for transfer {entry.public['transfer']} is open"
+        if entry.public.get("policy") in waiting and entry.type.startswith("policy."):
+            return f"bundle {entry.public['policy'][:16]} decides, or waits to"
+        if entry.public.get("artifact") in packed and entry.type == "artifact.registered":
+            return f"artifact {entry.public['artifact'][:16]} is in the registry, with the folder it is in"
         return None
 
     return why

@@ -10,6 +10,7 @@ import pytest
 
 from engine.workspace import erasing
 from engine.workspace.erasing import settle
+from engine.workspace.querying import Question, ask_log
 from engine.workspace.record import verify_log
 from tests.integration.simulator import Clock, Crash, PartnerSimulator
 
@@ -30,7 +31,7 @@ def forms(word: str) -> Iterator[bytes]:
     """A word as files may hold it: UTF-8, UTF-16, escaped in JSON, and in Base64 at each of three places."""
     escaped = json.dumps(word)[1:-1]
     yield from {word.encode(), word.encode("utf-16-le"), word.encode("utf-16-be"), escaped.encode()}
-    yield from {json.dumps(escaped)[1:-1].encode(), word.upper().encode()}
+    yield from {json.dumps(escaped)[1:-1].encode(), word.upper().encode(), word.casefold().encode()}
     for shift in range(3):
         yield base64.b64encode(b"." * shift + word.encode() + b"...")[4 if shift else 0 : -8]
 
@@ -79,6 +80,8 @@ def everywhere(two: PartnerSimulator, folder: Path) -> str:
 def test_after_erasing_no_file_of_the_workspace_holds_the_words(two: PartnerSimulator, tmp_path: Path) -> None:
     transfer = everywhere(two, tmp_path / "model")
     acme = two.acme
+    ask_log(acme.home, Question(text=f"{NAME} or zyxq"))  # makes the search index
+    assert "state/search.db" in holding(acme.home, NAME)
     for word in (NAME, TEXT):
         assert {"state/transfer.db", "state/policy.db"} <= {
             each.removesuffix("-wal") for each in holding(acme.home, word)

@@ -5,24 +5,19 @@ from typing import Any
 
 import click
 
+from engine.cli.audit.reading import filter_completion
 from engine.cli.command import FAILED, Session, table, verb
 from engine.cli.progress import Bar
 
 _CONDITIONS = (
+    click.argument("filter_text", metavar="[FILTER]", default="", shell_complete=filter_completion),
     click.option("--entry", "entries", multiple=True, metavar="N", help="An index, or a range such as 12-20."),
-    click.option("--type", "types", multiple=True, metavar="PATTERN", help="A type: decision.deny, decision.*, or *."),
     click.option("--actor", "actors", multiple=True, metavar="WHO", help="Who acted, by name or identity."),
-    click.option("--transfer", "transfers", multiple=True, help="A transfer, by its whole id."),
-    click.option("--partner", "partners", multiple=True, help="A partner."),
-    click.option("--artifact", "artifacts", multiple=True, help="An artifact, by its whole root digest."),
-    click.option("--agreement", "agreements", multiple=True, help="An agreement, by its whole digest."),
-    click.option("--since", metavar="TIME", help="Not before: 2026-06-01, or 2026-06-01T12:00:00Z."),
-    click.option("--before", metavar="TIME", help="Before that day or moment."),
 )
 
 
 def conditions(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say which entries are meant."""
+    """Add what says which entries are meant: a filter, indices, who acted."""
     for option in reversed(_CONDITIONS):
         function = option(function)
     return function
@@ -34,7 +29,7 @@ Examples:
   lading -C acme --as ada audit erase --actor ben --dry-run
   lading -C acme --as ada audit erase --naming 'Ben Ames' --reason 'request 2026-12'
   lading -C acme --as ada audit erase --entry 12 --entry 30-34
-  lading -C acme --as ada audit erase --type decision.permit --before 2026-01-01
+  lading -C acme --as ada audit erase 'type:decision.* until:2025-12-31 -partner:borealis.example'
 """
 )
 @conditions
@@ -42,14 +37,15 @@ Examples:
 @click.option("--reason", default="", help="Why; it stays in the log for good, so name nobody.")
 @click.option("--dry-run", is_flag=True, help="Only tell what would go, what is kept, and what is lost with it.")
 @verb
-def erase(session: Session, **params: Any) -> int:
+def erase(session: Session, filter_text: str, **params: Any) -> int:
     """Erase payloads for good: names, purposes, reasons. Leaves stay, so every proof still holds.
 
-    All conditions have to hold; of one that is given several times, any. What is under a legal hold or still needed
-    is kept, and the command then exits 5. Who asks needs the right to govern.
+    FILTER is as in 'lading audit query'. All conditions have to hold; of an option given several times, any.
+    What is under a legal hold or still needed is kept, and the command then exits 5. Who asks needs the right to
+    govern.
     """
     with Bar("erasing", enabled=not session.as_json) as bar:
-        result = session.act("audit.erase", params, bar.update)
+        result = session.act("audit.erase", {"filter": filter_text, **params}, bar.update)
     session.show(result, _erased)
     return FAILED if result["kept"] else 0
 
@@ -77,17 +73,17 @@ def hold() -> None:
 @hold.command(
     epilog="""\b
 Examples:
-  lading -C acme --as ada audit hold place case-7 --transfer tr-1f2e3d --reason 'letter of 3 June'
-  lading -C acme --as ada audit hold place audit-2026 --partner borealis.example --since 2026-01-01 --reason audit
+  lading -C acme --as ada audit hold place case-7 'transfer:tr-1f2e3d*' --reason 'letter of 3 June'
+  lading -C acme --as ada audit hold place audit-2026 'partner:borealis.example since:2026-01-01' --reason audit
 """
 )
 @click.argument("name")
 @conditions
 @click.option("--reason", required=True, help="Why; it is logged for good.")
 @verb
-def place(session: Session, name: str, reason: str, **covers: Any) -> None:
+def place(session: Session, name: str, filter_text: str, reason: str, **covers: Any) -> None:
     """Place a hold on all entries, past and future, that meet every condition."""
-    params = {"name": name, "reason": reason, "covers": covers}
+    params = {"name": name, "reason": reason, "covers": {"filter": filter_text, **covers}}
     session.show(session.act("hold.place", params), lambda made: f"hold {made['name']} covers {_count(made)} now")
 
 
@@ -116,14 +112,10 @@ def _listed(result: dict[str, Any]) -> str:
     if not result["holds"]:
         return "no hold stands"
     rows = [
-        (each["name"], each["since"], each["by"], str(each["entries"]), _covers(each["covers"]), each["reason"])
+        (each["name"], each["since"], each["by"], str(each["entries"]), each["covers"], each["reason"])
         for each in result["holds"]
     ]
     return table(rows, ("HOLD", "SINCE", "BY", "ENTRIES", "COVERS", "REASON"))
-
-
-def _covers(covers: dict[str, Any]) -> str:
-    return "; ".join(f"{name} {', '.join(map(str, v)) if isinstance(v, list) else v}" for name, v in covers.items())
 
 
 def _erased(result: dict[str, Any]) -> str:

@@ -9,13 +9,14 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from engine.audit.entry import Entry
 from engine.audit.holds import NAME, Hold, holds_of, lifted, placed
-from engine.audit.reader import LogReader, Row
+from engine.audit.reader import LogReader
 from engine.audit.retention import due
-from engine.audit.selection import all_rows
+from engine.audit.selection import all_rows, term_to_text
 from engine.digest import JSON
 from engine.errors import LogTampered, UsageError
-from engine.workspace.choosing import Choice
+from engine.workspace.choosing import Choice, chosen, means_everything
 from engine.workspace.erasing import erase, settle, still_named
 from engine.workspace.needs import Sorted, losses, sort_out
 from engine.workspace.office import Office
@@ -67,9 +68,9 @@ class Lift(Params):
 def erase_payloads(office: Office, call: Call, params: Erase) -> dict[str, Any]:
     """Erase the payloads of entries, except those that are held or still needed."""
     who = office.caller(call.token).identity
-    selection = params.selection(office)
-    if selection.empty and params.naming is None:
-        raise UsageError("no entries are named", remedy="Say which: '--entry 12', '--actor ada', '--type decision.*'.")
+    term = params.term(office)
+    if means_everything(term) and params.naming is None:
+        raise UsageError("no entries are named", remedy="Say which: 'type:decision.*', '--entry 12', '--actor ada'.")
     office.governance.people.now()  # who left the directory is named by an entry, which has to be there to be erased
     with LogReader(office.layout.audit_database) as log:
         size = log.size  # what this command records itself is never meant
@@ -78,8 +79,8 @@ def erase_payloads(office: Office, call: Call, params: Erase) -> dict[str, Any]:
         return denied
     check(office, call)
     with LogReader(office.layout.audit_database) as log:
-        asked = (row for row in all_rows(log) if row.index < size and selection.covers(row))
-        found = sort_out(office, log, (row for row in asked if _mentioned(log, row, params.naming)), holds_of(log))
+        asked = (entry for entry in chosen(log, term, size) if _mentioned(entry, params.naming))
+        found = sort_out(office, asked, holds_of(log))
     result = describe(found, erased=not params.dry_run)
     if not params.dry_run:
         indices = [row.index for row in found.erasable]
@@ -101,8 +102,7 @@ def apply_retention(office: Office, call: Call, who: str, *, dry_run: bool) -> d
     profile = office.settings.retention.keep
     with LogReader(office.layout.audit_database) as log:
         rules = {row.index: rule for rule, row in due(profile, all_rows(log), office.clock())}
-        rows = [row for row in all_rows(log) if row.index in rules]
-        found = sort_out(office, log, rows, holds_of(log)) if rows else Sorted((), (), 0)
+        found = sort_out(office, map(log.entry, rules), holds_of(log)) if rules else Sorted((), (), 0)
     groups: dict[str, list[int]] = {}
     for row in found.erasable:
         groups.setdefault(rules[row.index], []).append(row.index)
@@ -116,9 +116,9 @@ def apply_retention(office: Office, call: Call, who: str, *, dry_run: bool) -> d
 def place_hold(office: Office, call: Call, params: Place) -> dict[str, JSON]:
     """Place a legal hold; the same again changes nothing."""
     who = office.caller(call.token).identity
-    covers = params.covers.selection(office)
-    if covers.empty:
-        raise UsageError("the hold covers nothing", remedy="Say what: '--transfer tr-1f2e', or '--type '*'' for all.")
+    covers = params.covers.term(office)
+    if means_everything(covers):
+        raise UsageError("the hold covers nothing", remedy="Say what: 'transfer:tr-1f2e*', or 'type:*' for all.")
     denied = office.denial(office.governance.action, who)
     if denied is not None:
         return denied
@@ -175,7 +175,7 @@ def check(office: Office, call: Call) -> None:
 
 def describe(found: Sorted, *, erased: bool) -> dict[str, Any]:
     """Return what goes, by type, what is kept, by reason, and what is lost with it."""
-    kept: dict[str, list[Row]] = {}
+    kept: dict[str, list[Entry]] = {}
     for row, why in found.kept:
         kept.setdefault(why, []).append(row)
     return {
@@ -189,12 +189,12 @@ def describe(found: Sorted, *, erased: bool) -> dict[str, Any]:
     }
 
 
-def _counted(rows: Iterable[Row]) -> dict[str, int]:
+def _counted(rows: Iterable[Entry]) -> dict[str, int]:
     return dict(sorted(Counter(row.type for row in rows).items()))
 
 
-def _mentioned(log: LogReader, row: Row, text: str | None) -> bool:
-    return text is None or mentions(log.entry(row.index).payload, text)
+def _mentioned(entry: Entry, text: str | None) -> bool:
+    return text is None or mentions(entry.payload, text)
 
 
 def _steps(call: Call) -> Any:
@@ -209,10 +209,10 @@ def _described(office: Office, name: str) -> dict[str, JSON]:
 def _told(hold: Hold, log: LogReader) -> dict[str, JSON]:
     return {
         "name": hold.name,
-        "covers": hold.covers.to_json(),
+        "covers": term_to_text(hold.covers),
         "reason": hold.reason,
         "by": hold.by,
         "since": hold.since,
         "entry": hold.entry,
-        "entries": sum(hold.covers.covers(row) for row in all_rows(log)),
+        "entries": sum(1 for _ in chosen(log, hold.covers, log.size)),
     }

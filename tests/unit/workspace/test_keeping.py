@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from engine.errors import LogTampered, UsageError, WorkspaceError
+from engine.errors import FilterError, LogTampered, UsageError, WorkspaceError
 from engine.events import Event
 from engine.transfer.outgoing import Outgoing
 from engine.workspace.layout import Layout
 from engine.workspace.office import Office
 from engine.workspace.operations import Call
 from engine.workspace.operations.keeping import apply_retention
+from engine.workspace.querying import Question, ask_log
 from engine.workspace.record import verify_log
 from engine.workspace.service import daily
 from engine.workspace.settings import load_settings
@@ -46,7 +47,7 @@ def test_who_may_not_govern_erases_nothing(office: Office) -> None:
     hire(office.layout.home, "olga", roles="operator")
 
     assert "denied" in ask(office, "audit.erase", who="olga", entries=[str(index)])
-    assert "denied" in ask(office, "hold.place", who="olga", name="x", covers={"types": ["*"]}, reason="r")
+    assert "denied" in ask(office, "hold.place", who="olga", name="x", covers={"filter": "type:*"}, reason="r")
     assert "denied" in ask(office, "hold.lift", who="olga", name="x")
     assert "denied" in ask(office, "audit.retain", who="olga")
     assert office.log.entry(index).payload is not None
@@ -79,16 +80,40 @@ def test_naming_nothing_is_refused(office: Office) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("entries", ["x"]), ("entries", ["9-2"]), ("entries", ["0-999999999"]), ("types", ["Decision"]), ("since", "x")],
+    [("entries", ["x"]), ("entries", ["9-2"]), ("actors", [""]), ("naming", "x"), ("reason", "x" * 1001)],
 )
 def test_a_wrong_condition_is_named(office: Office, field: str, value: object) -> None:
     with pytest.raises(UsageError, match=field):
         ask(office, "audit.erase", who="sec", **{field: value})
 
 
+def test_a_filter_that_cannot_be_read_erases_nothing(office: Office) -> None:
+    with pytest.raises(FilterError, match="tipe"):
+        ask(office, "audit.erase", who="sec", filter="tipe:artifact.viewed")
+
+
+def test_all_conditions_have_to_hold(office: Office) -> None:
+    viewed, copied = say(office, 1), say(office, 2, "artifact.copied")
+    wish = {"filter": "-type:artifact.viewed", "actors": ["ben", "eve"], "entries": [f"{viewed}-{copied}"]}
+
+    assert ask(office, "audit.erase", who="sec", dry_run=True, **wish)["entries"] == [copied]
+
+
+def test_erased_words_are_searched_for_in_vain(office: Office) -> None:
+    event = Event(id="e", type="artifact.viewed", actor="ben@acme.example", payload={"reason": "Zyxquill"})
+    index = office.log.record(event).index
+    home = office.layout.home
+    assert [each["index"] for each in ask_log(home, Question(text="zyxquill"))["entries"]] == [index]
+
+    ask(office, "audit.erase", who="sec", entries=[str(index)])
+
+    assert ask_log(home, Question(text="zyxquill"))["entries"] == []
+    assert b"zyxquill" not in office.layout.search_database.read_bytes()
+
+
 def test_a_hold_wins_and_says_which(office: Office) -> None:
     first, second = say(office, 1), say(office, 2, "artifact.copied")
-    ask(office, "hold.place", who="sec", name="case-7", covers={"types": ["artifact.viewed"]}, reason="letter")
+    ask(office, "hold.place", who="sec", name="case-7", covers={"filter": "type:artifact.viewed"}, reason="letter")
 
     done = ask(office, "audit.erase", who="sec", entries=[str(first), str(second)])
 
@@ -104,18 +129,18 @@ def test_placing_a_hold_again_is_the_same_hold_unless_it_covers_something_else(o
 
     assert ask(office, "hold.place", who="sec", **wish)["entry"] == placed["entry"]
     with pytest.raises(UsageError, match="covers something else"):
-        ask(office, "hold.place", who="sec", **wish | {"covers": {"types": ["*"]}})
+        ask(office, "hold.place", who="sec", **wish | {"covers": {"filter": "type:*"}})
     assert [each["name"] for each in ask(office, "hold.list", who="sec")["holds"]] == ["case-7"]
     assert "ben" not in str(placed["covers"])
 
 
 def test_what_says_what_was_erased_or_held_stays(office: Office) -> None:
-    ask(office, "hold.place", who="sec", name="case-7", covers={"types": ["trust.*"]}, reason="letter")
+    ask(office, "hold.place", who="sec", name="case-7", covers={"filter": "type:trust.*"}, reason="letter")
     ask(office, "hold.lift", who="sec", name="case-7")
     ask(office, "audit.erase", who="sec", entries=[str(say(office, 1))])
 
-    done = ask(office, "audit.erase", who="sec", types=["hold.*"])
-    again = ask(office, "audit.erase", who="sec", types=["payload.erased"])
+    done = ask(office, "audit.erase", who="sec", filter="type:hold.*")
+    again = ask(office, "audit.erase", who="sec", filter="type:payload.erased")
 
     assert (done["entries"], again["entries"]) == ([], [])
     assert len(kept(done)["it says what was erased or held, and stays"]) == 2
@@ -156,7 +181,7 @@ def test_a_transfer_under_way_keeps_its_entries(office: Office) -> None:
 def test_the_bundle_that_decides_keeps_its_history(office: Office) -> None:
     active = office.governance.store.active()
 
-    done = ask(office, "audit.erase", who="sec", types=["policy.*"])
+    done = ask(office, "audit.erase", who="sec", filter="type:policy.*")
 
     assert done["entries"] == []
     assert list(kept(done)) == [f"bundle {str(active)[:16]} decides, or waits to"]
@@ -180,7 +205,7 @@ def test_retention_erases_what_is_too_old_and_nothing_twice(home: Path) -> None:
     with Office(Layout(home), lambda: now) as office:
         viewed, copied = say(office, 1), say(office, 2, "artifact.copied")
         held = say(office, 3, transfer="tr-9")
-        ask(office, "hold.place", covers={"transfers": ["tr-9"]}, name="case-7", reason="letter")
+        ask(office, "hold.place", covers={"filter": "transfer:tr-9"}, name="case-7", reason="letter")
     with Office(Layout(home), lambda: now + timedelta(days=91)) as office:
         call = Call(None, {}, lambda _: None, None)  # type: ignore[arg-type]
         told = apply_retention(office, call, SERVICE, dry_run=True)
