@@ -11,6 +11,9 @@ Start reading at `log` (the one writer) and `verify` (what anybody can check); t
     retention    and how long they are kept
     selection    which entries somebody means
     witness      cosign a partner's checkpoint only if it extends the last one seen
+    quorum       whose cosignatures make a checkpoint count as witnessed
+    fork         two checkpoints that contradict each other, as a file to hand on
+    continuation a restored log goes on under the next origin
     remembered   checkpoints kept outside the database, against a rolled-back copy
     proof        one entry's inclusion as a text anybody can check offline
     entry        events as leaves: canonical JSON, pseudonyms, commitments
@@ -26,6 +29,7 @@ INVARIANTS
 - Evidence is a leaf with its proof; an index or a column only says where to look.
 - The newest checkpoint covers every entry.
 
-The formats are those of C2SP (signed-note, tlog-checkpoint, tlog-cosignature, tlog-tiles, tlog-witness and
-tlog-proof) over RFC 6962 trees and CloudEvents 1.0; `docs/formats/audit.md` has the bytes and test vectors.
+The formats are those of C2SP (signed-note, tlog-checkpoint, tlog-cosignature, tlog-tiles, tlog-witness,
+tlog-policy and tlog-proof) over RFC 6962 trees and CloudEvents 1.0; `docs/formats/audit.md` has the bytes and test
+vectors.
 """

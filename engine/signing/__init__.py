@@ -8,6 +8,7 @@ signed trust documents in which organizations state their roots to each other.
 - `organization_trust`: one organization's root and identities; `OrganizationTrust.verify` proves a bundle
 - `identity`: who signs, and `identities.toml`
 - `trust_document`, `trust_folder`: the document partners exchange, and the folder it is kept in
+- `witnesses`: third-party witnesses, pinned by hand
 - `signer`: making bundles with any Sigstore
 - `sandbox`: a Sigstore of one's own, in process
 

@@ -9,6 +9,7 @@
     worker       such a process: `listener` is what it answers, `sink` where chunks go, `journal` what came
     control      the owner's application behind the listeners, which hands requests to `Handlers`
     operations   the owner's application for its own people; `owner` is its client
+    witness_server, witnessing   a third party's witness as a service, and asking one
     unix         unix sockets: an application on one, and a client for one
 
 Invariants:

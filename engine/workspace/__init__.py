@@ -5,6 +5,9 @@
     office, dialing          the rooms of one organization, opened when first used; how partners are reached
     operations               what people can have done, by name
     service                  the owner as a gateway
+    witnessing, witness_round, witness_alarms, forks   who cosigns this log, and what was found out about others'
+    witness_folder, witness_service, cosigning         a witness that is nobody's partner
+    continuing               the next origin of a log that was restored
     creation, issuing        making a workspace; issuing its trust document
     partners, agreements, record, doctor, views     reading, without an owner
 

@@ -5,6 +5,7 @@ approvals, the gateway what it promises. A change of people or keys is a new ver
 """
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -26,6 +27,8 @@ from engine.workspace.settings import Settings
 LIFE: Final = timedelta(days=365)
 ROOTS: Final = ("root-1", "root-2")
 THRESHOLD: Final = 2
+MOST_LOGS: Final = 16
+"""How many of the organization's logs a trust document lists, the newest first."""
 
 SIGNS: Final = {
     "sender": (MODEL_SIGNATURE, MANIFEST_REFERENCE, Offer.predicate_type(), BILL_TYPE),
@@ -44,8 +47,16 @@ GATEWAY_SIGNS: Final = (
 )
 
 
-def issue_document(layout: Layout, settings: Settings, now: datetime) -> tuple[TrustDocument, bool]:
+def issue_document(
+    layout: Layout, settings: Settings, now: datetime, *, origin: str | None = None
+) -> tuple[TrustDocument, bool]:
     """Make the next version of the trust document if anything in it changed; return it and whether it did.
+
+    Args:
+        layout: the workspace.
+        settings: its settings.
+        now: the time.
+        origin: the log's newest origin, if a new one begins; it is listed before the former ones.
 
     Raises:
         WorkspaceError: a root key is missing or readable by others.
@@ -53,17 +64,23 @@ def issue_document(layout: Layout, settings: Settings, now: datetime) -> tuple[T
     """
     trust = TrustFolder(layout.trust)
     previous = trust.own() if (layout.trust / "own" / "trust.json").exists() else None
-    drafted = _draft(layout, settings, now, previous.version + 1 if previous else 1)
+    listed = (
+        [key.partition("+")[0] for key in previous.log_keys]
+        if previous
+        else [f"{settings.organization.id}/lading/audit/0"]
+    )
+    origins = list(dict.fromkeys([origin, *listed] if origin else listed))[:MOST_LOGS]
+    drafted = _draft(layout, settings, now, previous.version + 1 if previous else 1, origins)
     if previous is not None and _same(previous, drafted):
         return previous, False
     keys = [signing_key(layout.keys, name) for name in ROOTS]
     return trust.set_own(sign_trust(drafted, keys), now=now), True
 
 
-def _draft(layout: Layout, settings: Settings, now: datetime, version: int) -> TrustDocument:
+def _draft(layout: Layout, settings: Settings, now: datetime, version: int, origins: Sequence[str]) -> TrustDocument:
     organization, clock = settings.organization, lambda: now
     sandbox = Sandbox(layout.keys / "sandbox", layout.sandbox, organization.id, clock)
-    log = NoteSigner(f"{organization.id}/lading/audit/0", signing_key(layout.keys, "log"))
+    log_key = signing_key(layout.keys, "log")
     witness = NoteSigner(
         f"{organization.id}/lading/witness", signing_key(layout.keys, "witness"), Algorithm.COSIGNATURE
     )
@@ -82,7 +99,7 @@ def _draft(layout: Layout, settings: Settings, now: datetime, version: int) -> T
         trust_config=json.loads(sandbox.trust_config()),
         identities=_identities(directory, settings),
         gateway_ca=(gateway_ca.certificate,),
-        log_keys=(log.key.vkey,),
+        log_keys=tuple(NoteSigner(each, log_key).key.vkey for each in origins),
         witness_keys=(witness.key.vkey,),
         roots=root_keys([signing_key(layout.keys, name).public_key() for name in ROOTS]),
         threshold=THRESHOLD,

@@ -91,10 +91,10 @@ class Office:
             )
         )
 
-    @property
+    @cached_property
     def origin(self) -> str:
-        """The name of the log (C2SP origin)."""
-        return f"{self.organization}/lading/audit/0"
+        """The name of the log (C2SP origin): the first that this organization's own trust document lists."""
+        return NoteKey.parse(self.trust.own().log_keys[0]).name
 
     @cached_property
     def trust(self) -> TrustFolder:
