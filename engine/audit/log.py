@@ -252,7 +252,7 @@ class AuditLog:
             pinned = [("origin", self.key.name), ("key", self.key.vkey)]
             self._db.executemany("INSERT INTO meta VALUES (?, ?)", pinned)
             self._db.execute("INSERT INTO checkpoint VALUES (0, ?)", (self._sign(0, EMPTY_ROOT),))
-        elif version != schema.SCHEMA_VERSION:
+        elif version not in schema.READABLE:
             raise schema.wrong_version(self._path, version)
         found = dict(self._db.execute("SELECT name, value FROM meta"))
         for name, expected in (("origin", self.key.name), ("key", self.key.vkey)):
@@ -261,6 +261,8 @@ class AuditLog:
                     f"the audit log {self._path} has the {name} {found.get(name)!a}, expected {expected}",
                     remedy="Open the log with the settings and the key it was made with.",
                 )
+        if version in schema.READABLE[:-1]:
+            schema.upgrade_tables(self._db)
 
     def _commit(self, waiting: Sequence[_Request]) -> None:
         """Append everything that waits in one transaction; a request that cannot be met fails alone."""

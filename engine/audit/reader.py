@@ -16,7 +16,7 @@ from engine.audit.entry import COLUMNS, Entry, parse_entry, parse_leaf
 from engine.audit.merkle import HASH_SIZE, leaf_hash, verify_inclusion
 from engine.audit.schema import (
     ENTRY_ROWS,
-    SCHEMA_VERSION,
+    READABLE,
     mapped,
     open_reader,
     read_tile,
@@ -83,7 +83,7 @@ class LogReader:
             # A damaged column must not end a screen: it shows, and its row is broken.
             self._db.text_factory = _readable
             version = version_of(self._db)
-        if version != SCHEMA_VERSION:
+        if version not in READABLE:
             self._db.close()
             raise wrong_version(path, version)
         self._tree = TileTree(self._tile)

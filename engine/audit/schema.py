@@ -1,7 +1,8 @@
 """The tables of the audit log, and how its database is opened.
 
 Raw SQLite, because appends are a hot path and because what a verifier reads must be what SQLite stores. All tables
-are STRICT; `user_version` is the version of this schema.
+are STRICT; `user_version` is the version of this schema. Version 2 added the indexes that queries need; the writer
+brings a log of version 1 up to it, and readers take both.
 
     meta         origin and verifier key of the log
     event        one row per leaf, its columns repeating the leaf's attributes so that they can be searched
@@ -23,9 +24,13 @@ from typing import Final
 from engine.errors import LadingError, LogTampered, WorkspaceError
 from engine.files import sync_folder
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
+"""The version that this release writes."""
 
-TABLES: Final = (
+READABLE: Final = (1, SCHEMA_VERSION)
+"""The versions that this release reads and verifies."""
+
+_VERSION_1: Final = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     """CREATE TABLE event (
     idx INTEGER PRIMARY KEY,
@@ -63,6 +68,18 @@ TABLES: Final = (
 ) STRICT, WITHOUT ROWID""",
 )
 
+# Each costs an append some percent, actors and artifacts most. `time` has none: it follows the primary key.
+_VERSION_2: Final = (
+    "CREATE INDEX event_type ON event (type)",
+    "CREATE INDEX event_actor ON event (actor)",
+    "CREATE INDEX event_artifact ON event (artifact) WHERE artifact IS NOT NULL",
+    "CREATE INDEX event_partner ON event (partner) WHERE partner IS NOT NULL",
+    "CREATE INDEX event_agreement ON event (agreement) WHERE agreement IS NOT NULL",
+    "CREATE INDEX event_decision ON event (decision) WHERE decision IS NOT NULL",
+)
+
+_STEPS: Final = (_VERSION_1, _VERSION_2)
+
 ENTRY_ROWS: Final = "SELECT event.idx, leaf, salt, body FROM event LEFT JOIN payload ON payload.idx = event.idx"
 """Selects what `engine.audit.entry.parse_entry` reads."""
 
@@ -99,10 +116,20 @@ def open_reader(path: Path) -> sqlite3.Connection:
 
 
 def create_tables(db: sqlite3.Connection) -> None:
-    """Make the tables, within the caller's transaction."""
-    for statement in TABLES:
-        db.execute(statement)
-    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    """Make tables and indexes, within the caller's transaction."""
+    _advance(db, 0, SCHEMA_VERSION)
+
+
+def upgrade_tables(db: sqlite3.Connection) -> None:
+    """Bring the schema of an older release up to this one's, within the caller's transaction; no row changes.
+
+    Raises:
+        LogTampered: the schema is not the one that release wrote.
+    """
+    version = version_of(db)
+    if describe(db) != expected(version):
+        raise tampered(f"its tables are not those of schema version {version}")
+    _advance(db, version, SCHEMA_VERSION)
 
 
 def describe(db: sqlite3.Connection) -> set[tuple[str, str, str]]:
@@ -111,11 +138,11 @@ def describe(db: sqlite3.Connection) -> set[tuple[str, str, str]]:
     return {(str(kind), str(name), str(sql)) for kind, name, sql in rows}
 
 
-def expected() -> set[tuple[str, str, str]]:
-    """Return what `describe` returns for an untouched log."""
+def expected(version: int = SCHEMA_VERSION) -> set[tuple[str, str, str]]:
+    """Return what `describe` returns for an untouched log of a readable version."""
     db = sqlite3.connect(":memory:")
     try:
-        create_tables(db)
+        _advance(db, 0, version)
         return describe(db)
     finally:
         db.close()
@@ -160,11 +187,22 @@ def tampered(what: str) -> LogTampered:
 
 
 def wrong_version(path: Path, version: int) -> LadingError:
-    """Return the error for a database with another schema than this release writes."""
+    """Return the error for a database with another schema than this release reads."""
     return WorkspaceError(
-        f"the audit log {path} has schema version {version}, this release reads version {SCHEMA_VERSION}",
+        f"the audit log {path} has schema version {version}, this release reads {readable()}",
         remedy="Use the release of lading that wrote it.",
     )
+
+
+def readable() -> str:
+    """Return the versions that this release reads, in words."""
+    return f"versions {' and '.join(map(str, READABLE))}"
+
+
+def _advance(db: sqlite3.Connection, old: int, new: int) -> None:
+    for statement in (statement for step in _STEPS[old:new] for statement in step):
+        db.execute(statement)
+    db.execute(f"PRAGMA user_version = {new}")
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:

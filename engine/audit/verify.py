@@ -103,11 +103,12 @@ class _Examination:
         return self._stored[max(self._stored)] if self._stored else None
 
     def _check_schema(self, db: sqlite3.Connection) -> bool:
-        """Compare the schema with the one this release writes; nothing else makes sense if it differs."""
-        found, expected = schema.describe(db), schema.expected()
+        """Compare the schema with the one its version has; nothing else makes sense if it differs."""
         version = schema.version_of(db)
-        if version != schema.SCHEMA_VERSION:
-            self.problems.add(Kind.SCHEMA, "user_version", f"is {version}, this release reads {schema.SCHEMA_VERSION}")
+        if version not in schema.READABLE:
+            self.problems.add(Kind.SCHEMA, "user_version", f"is {version}, this release reads {schema.readable()}")
+            version = schema.SCHEMA_VERSION
+        found, expected = schema.describe(db), schema.expected(version)
         for kind, name, _ in sorted(expected - found):
             self.problems.add(Kind.SCHEMA, f"{kind} {name}", "is missing or defined otherwise")
         for kind, name, _ in sorted(found - expected):

@@ -259,7 +259,7 @@ def test_a_log_does_not_open_with_another_key_or_origin(acme: Acme) -> None:
         acme.open()
 
 
-@pytest.mark.parametrize("statement", ["PRAGMA user_version = 2", "PRAGMA user_version = 0"])
+@pytest.mark.parametrize("statement", ["PRAGMA user_version = 3", "PRAGMA user_version = 0"])
 def test_a_log_of_another_schema_is_left_alone(acme: Acme, statement: str) -> None:
     acme.open().close()
     acme.tamper(statement)
