@@ -165,6 +165,15 @@ class LogReader:
         rows = self._query(f"{ENTRY_ROWS} WHERE event.transfer = ? ORDER BY event.idx", transfer)
         return self._agreeing(rows, "transfer", transfer)
 
+    def of_artifact(self, root: str) -> list[Entry]:
+        """Return the entries about an artifact in order, by its root digest; every row is looked at.
+
+        Raises:
+            LogTampered: a row is damaged, or its leaf is about another artifact.
+        """
+        rows = self._query(f"{ENTRY_ROWS} WHERE event.artifact = ? ORDER BY event.idx", root)
+        return self._agreeing(rows, "artifact", root)
+
     def newest_checkpoint(self) -> bytes:
         """Return the newest signed checkpoint with all cosignatures held for it.
 

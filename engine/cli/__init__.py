@@ -16,6 +16,7 @@ from engine.cli.bill import bill
 from engine.cli.breakglass import breakglass
 from engine.cli.command import Session
 from engine.cli.completion import completion
+from engine.cli.custody import custody
 from engine.cli.demo import demo
 from engine.cli.gateway import gateway, ready
 from engine.cli.partner import partner
@@ -81,6 +82,7 @@ COMMANDS = (
     audit,
     witness,
     bill,
+    custody,
     tui,
     demo,
     completion,

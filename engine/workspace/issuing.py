@@ -30,11 +30,20 @@ THRESHOLD: Final = 2
 MOST_LOGS: Final = 16
 """How many of the organization's logs a trust document lists, the newest first."""
 
+ATTESTATIONS: Final = (
+    "https://in-toto.io/attestation/scai/v0.3",
+    "https://in-toto.io/attestation/svr/v0.2",
+    "https://in-toto.io/attestation/test-result/v0.1",
+    "https://slsa.dev/provenance/v1",
+    "https://slsa.dev/verification_summary/v1",
+)
+"""What may be attested of an artifact besides the statements of a handoff."""
+
 SIGNS: Final = {
-    "sender": (MODEL_SIGNATURE, MANIFEST_REFERENCE, Offer.predicate_type(), BILL_TYPE),
+    "sender": (MODEL_SIGNATURE, MANIFEST_REFERENCE, Offer.predicate_type(), BILL_TYPE, *ATTESTATIONS),
     "administrator": (AGREEMENT_TYPE, BILL_TYPE, POLICY_APPROVAL),
     "approver": (Approval.predicate_type(),),
-    "auditor": (BILL_TYPE,),
+    "auditor": (BILL_TYPE, *ATTESTATIONS),
     "security": (POLICY_APPROVAL, BreakGlass.predicate_type()),
 }
 """The predicate types each role may sign for the organization."""

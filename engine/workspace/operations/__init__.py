@@ -68,20 +68,21 @@ def perform(office: Office, name: str, call: Call) -> Any:
 
 def _operations() -> dict[str, tuple[Operation, type[Params]]]:
     """Return every operation by name, with the shape of its parameters."""
+    return _handing_over() | _governing()
+
+
+def _handing_over() -> dict[str, tuple[Operation, type[Params]]]:
+    """Return what is about artifacts, partners and handoffs."""
     from engine.workspace.operations import (
-        access,
         agreements,
         approvals,
         artifacts,
         bills,
         breakglass,
-        forks,
+        custody,
         identities,
-        keeping,
         partners,
-        policies,
         transfers,
-        witnesses,
     )
 
     return {
@@ -102,10 +103,21 @@ def _operations() -> dict[str, tuple[Operation, type[Params]]]:
         "approval.grant": (approvals.grant, approvals.Answer),
         "approval.refuse": (approvals.refuse, approvals.Answer),
         "bill.create": (bills.create, bills.Create),
+        "custody.story": (custody.story, artifacts.Named),
+        "custody.attach": (custody.attach, custody.Attach),
+        "custody.attest": (custody.attest, custody.Attest),
         "breakglass.request": (breakglass.request, breakglass.Request),
         "breakglass.approve": (breakglass.approve, breakglass.Approve),
         "breakglass.list": (breakglass.list_tickets, Params),
         "breakglass.review": (breakglass.review, breakglass.Review),
+    }
+
+
+def _governing() -> dict[str, tuple[Operation, type[Params]]]:
+    """Return what is about the log, its witnesses and policy."""
+    from engine.workspace.operations import access, forks, keeping, policies, witnesses
+
+    return {
         "fork.compare": (forks.compare, forks.Compare),
         "fork.resolve": (forks.resolve, forks.Resolve),
         "witness.pin": (witnesses.pin, witnesses.Pin),
