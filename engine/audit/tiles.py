@@ -138,6 +138,20 @@ class TileTree:
         self._read = read
         self._pyramids: OrderedDict[tuple[int, int], list[bytes]] = OrderedDict()
 
+    @classmethod
+    def by_path(cls, read: Callable[[str], bytes], size: int) -> "TileTree":
+        """Return the tree of a log whose tiles are fetched from elsewhere.
+
+        Args:
+            read: fetches a tile by its path below `tile/`.
+            size: of the log at which it is asked; partial tiles are those of this size.
+        """
+
+        def fetch(level: int, number: int) -> bytes:
+            return read(tile_path(level, number, tile_width(level, number, size)).removeprefix("tile/"))
+
+        return cls(fetch)
+
     def root(self, size: int) -> bytes:
         """Return the root over the first `size` leaves.
 

@@ -8,7 +8,7 @@ INVARIANT: what is remembered of one log never contradicts itself.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +18,7 @@ from engine.audit.log import AuditLog
 from engine.audit.merkle import verify_consistency
 from engine.audit.note import NoteKey
 from engine.audit.remembered import Remembered
-from engine.audit.tiles import TileTree, tile_path, tile_width
+from engine.audit.tiles import TileTree
 from engine.audit.witness import Witness
 from engine.errors import InputError, LogTampered
 from engine.events import Event, event_id
@@ -28,6 +28,9 @@ REMEDY: Final = (
     "Both checkpoints are kept: 'lading audit fork list' names the file. Talk to the partner; when it is settled, "
     "'lading audit fork resolve'."
 )
+
+EXAMINED_AT_ONCE: Final = 64
+"""How many checkpoints of one log are proved in a round; the rest follow in the next ones."""
 
 ReadTile = Callable[[str], bytes]
 """Fetches a hash tile of the partner's log by its path below `tile/`."""
@@ -155,7 +158,7 @@ class Checkpoints:
             )
 
     def examine(self, organization: str, read_tile: ReadTile) -> None:
-        """Hold every remembered checkpoint of a partner's log against the one our witness cosigned last.
+        """Hold remembered checkpoints of a partner's log against the one our witness cosigned last, newest first.
 
         Args:
             organization: the partner.
@@ -167,23 +170,27 @@ class Checkpoints:
         """
         for key in self._keys(organization):
             last = self._witness.last(key.name)
-            if last is None:
-                continue
             notes = self._remembered.all(key.name)
             cosigned = next((note for note in notes if read_checkpoint(note) == last), None)
-            for note in notes:
-                seen = read_checkpoint(note)
-                if seen in self._proved or seen == last or cosigned is None:
-                    continue
-                older, newer = sorted((seen, last), key=lambda checkpoint: checkpoint.size)
-                proof = _tree(read_tile, newer.size).prove_consistency(older.size, newer.size)
-                if not verify_consistency(older.size, newer.size, older.root, newer.root, proof):
-                    self.conflict(organization, Fork(ForkKind.UNPROVEN, cosigned, note))
-                    raise LogTampered(
-                        f"the log of {organization} does not show that {newer.size} entries extend {older.size}",
-                        remedy=REMEDY,
-                    )
-                self._proved.add(seen)
+            if last is not None and cosigned is not None:
+                self._examine(organization, cosigned, notes[::-1], read_tile)
+
+    def _examine(self, organization: str, cosigned: bytes, notes: Sequence[bytes], read_tile: ReadTile) -> None:
+        last = read_checkpoint(cosigned)
+        trees: dict[int, TileTree] = {}
+        fresh = [note for note in notes if read_checkpoint(note) not in self._proved | {last}]
+        for note in fresh[:EXAMINED_AT_ONCE]:
+            seen = read_checkpoint(note)
+            older, newer = sorted((seen, last), key=lambda checkpoint: checkpoint.size)
+            tree = trees.setdefault(newer.size, TileTree.by_path(read_tile, newer.size))
+            proof = tree.prove_consistency(older.size, newer.size)
+            if not verify_consistency(older.size, newer.size, older.root, newer.root, proof):
+                self.conflict(organization, Fork(ForkKind.UNPROVEN, cosigned, note))
+                raise LogTampered(
+                    f"the log of {organization} does not show that {newer.size} entries extend {older.size}",
+                    remedy=REMEDY,
+                )
+            self._proved.add(seen)
 
 
 def open_forks(folder: Path) -> Iterator[Fork]:
@@ -208,11 +215,3 @@ def read_fork(path: Path) -> Fork:
         return parse_fork(data)
     except InputError as error:
         raise InputError(f"{path}: {error}", remedy=error.remedy) from error
-
-
-def _tree(read_tile: ReadTile, size: int) -> TileTree:
-    def read(level: int, number: int) -> bytes:
-        width = tile_width(level, number, size)
-        return read_tile(tile_path(level, number, width).removeprefix("tile/"))
-
-    return TileTree(read)

@@ -7,7 +7,7 @@ from engine.audit.checkpoint import Checkpoint, open_checkpoint, read_checkpoint
 from engine.audit.entry import parse_leaf
 from engine.audit.merkle import leaf_hash, verify_inclusion
 from engine.audit.note import decode_base64
-from engine.audit.tiles import TileTree, tile_path, tile_width
+from engine.audit.tiles import TileTree
 from engine.audit.witness import add_checkpoint_body
 from engine.digest import canonical
 from engine.errors import InputError, LogTampered
@@ -101,13 +101,8 @@ def _cosign(parts: Parts, partner: Partner, organization: str, note: bytes, chec
 
 def _prove(partner: Partner, old: int, new: int) -> list[bytes]:
     """Build the consistency proof from the partner's own tiles (C2SP tlog-tiles)."""
-
-    def read(level: int, number: int) -> bytes:
-        width = tile_width(level, number, new)
-        return partner.tile(tile_path(level, number, width).removeprefix("tile/"))
-
     try:
-        return TileTree(read).prove_consistency(old, new)
+        return TileTree.by_path(partner.tile, new).prove_consistency(old, new)
     except InputError as error:
         raise LogTampered(f"the partner's log tiles are unreadable: {error}", remedy=error.remedy) from error
 

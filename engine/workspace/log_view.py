@@ -8,6 +8,7 @@ INVARIANT: a row is `PROVED` only if its leaf hashes into the tree of a checkpoi
 """
 
 import json
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -213,7 +214,19 @@ class LogView:
         own = _pinned(self._trust / "own" / "trust.json", "log_keys")
         partners = (self._trust / "partners").glob("*/trust.json")
         witnesses = [key for path in sorted(partners) for key in _pinned(path, "witness_keys")]
-        return [*own, *witnesses]
+        return [*own, *witnesses, *_third_parties(self._trust / "witnesses")]
+
+
+def _third_parties(folder: Path) -> list[NoteKey]:
+    """Read the verifier keys of third-party witnesses that are pinned."""
+    try:
+        pins = [tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("[!.]*.toml"))]
+    except (OSError, ValueError) as error:
+        raise WorkspaceError(
+            f"a pin in {folder} cannot be read: {error}",
+            remedy="Pin the witness again with 'lading audit witness add'.",
+        ) from None
+    return [NoteKey.parse(str(pin.get("vkey"))) for pin in pins]
 
 
 def _pinned(path: Path, field: str) -> list[NoteKey]:

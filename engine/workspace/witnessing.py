@@ -104,6 +104,7 @@ def witness_report(home: Path, now: datetime) -> dict[str, JSON]:
             "written": trust.witness_policy() is not None,
             "quorum": policy.quorum,
             "required": policy.required,
+            "needed": list(policy.needed()),
             "unknown": unknown,
             "holds_at": max(met, default=None),
             "witnessed_at": max(counted, default=None),

@@ -26,6 +26,7 @@ from engine.workspace.views import WorkspaceView
 from engine.workspace.witness_folder import WitnessFolder
 from engine.workspace.witness_round import WitnessRound
 from engine.workspace.witnessing import witness_report
+from tests.integration.serving import serving
 from tests.integration.simulator import ACME, BOREALIS, PartnerSimulator, Side
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "agreement.yaml"
@@ -89,6 +90,22 @@ def test_a_round_has_everybody_cosign_one_checkpoint_and_then_both_logs_rest(
     for each in rounds * 2:
         each.run()
     assert (acme.office.log.size, borealis.office.log.size) == sizes
+
+
+def test_a_gateway_asks_a_third_party_over_http(two: PartnerSimulator, archive: WitnessFolder) -> None:
+    acme = two.acme
+    with serving(archive.home) as (_, url):
+        acme.ask("witness.pin", name="archive", vkey=archive.key.vkey, url=url)
+        WitnessRound(acme.office).run()
+
+        report = witness_report(acme.home, acme.clock())
+
+    by_name = {each["name"]: each for each in report["witnesses"]}  # type: ignore[index, call-overload, union-attr]
+    assert by_name["archive"]["size"] == by_name[BOREALIS]["size"] == archive.cosigned()[acme.office.origin]
+    assert report["policy"]["needed"] == ["archive"]  # type: ignore[index, call-overload]
+    view = WorkspaceView(acme.home).log.checkpoint()
+    assert view is not None
+    assert set(view.cosigned_by) == {"borealis.example/lading/witness", "witness.example"}
 
 
 def test_a_witness_that_is_late_is_an_alarm_once_until_it_cosigns(two: PartnerSimulator) -> None:

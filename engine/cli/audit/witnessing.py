@@ -124,7 +124,8 @@ def _checked(report: dict[str, Any]) -> str:
     if not stated["required"]:
         return f"{click.style('▲', fg='yellow')} no cosignature is demanded ({source})"
     if stated["holds_at"] is None:
-        return f"{click.style('✘', fg='red')} the quorum {stated['quorum']} holds nowhere yet ({source})"
+        needed = f"; it cannot without {', '.join(stated['needed'])}" if stated["needed"] else ""
+        return f"{click.style('✘', fg='red')} the quorum {stated['quorum']} holds nowhere yet{needed} ({source})"
     witnessed = "" if stated["witnessed_at"] is not None else ", by parties alone: that is bilateral"
     return (
         f"{click.style('✔', fg='green')} the quorum {stated['quorum']} holds up to entry {stated['holds_at']} "

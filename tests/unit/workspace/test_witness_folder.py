@@ -2,14 +2,13 @@
 
 import http.client
 import os
-import re
 import signal
 import socket
 import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -32,6 +31,7 @@ from engine.workspace.office import Office
 from engine.workspace.record import verify_log
 from engine.workspace.witness_folder import WitnessFolder
 from engine.workspace.witnessing import witness_report
+from tests.integration.serving import serving
 from tests.unit.workspace.conftest import ask
 
 LOG = NoteSigner("acme.example/lading/audit/0", Ed25519PrivateKey.from_private_bytes(b"l" * 32))
@@ -51,21 +51,6 @@ def archive(tmp_path: Path) -> WitnessFolder:
     folder = WitnessFolder.create(tmp_path / "archive", "witness.example/w1")
     folder.add_log(LOG.key.vkey)
     return folder
-
-
-@contextmanager
-def serving(home: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "engine.cli", "-C", str(home), "witness", "serve", "--listen", f"127.0.0.1:{port}"]
-    with subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stderr
-            found = re.search(r"https?://\S+(?=;)", process.stderr.readline())
-            assert found, process.stderr.read()
-            yield process, found[0]
-        finally:
-            process.kill()
 
 
 def test_a_witness_keeps_its_key_to_itself(archive: WitnessFolder) -> None:
