@@ -62,15 +62,20 @@ def list_(session: Session) -> None:
     """List the logs that are witnessed, and the size cosigned last for each."""
     from engine.workspace.witness_folder import WitnessFolder
 
-    sizes = WitnessFolder(session.home).cosigned()
-    logs = [{"origin": origin, "cosigned": size} for origin, size in sizes.items()]
-    session.show({"logs": logs}, _listed)
+    folder = WitnessFolder(session.home)
+    logs = [{"origin": origin, "cosigned": size} for origin, size in folder.cosigned().items()]
+    session.show({"logs": logs, "forks": [str(path) for path in folder.forks()]}, _listed)
 
 
 def _listed(result: dict[str, Any]) -> str:
     if not result["logs"]:
         return "no log is witnessed yet: 'lading witness add-log' takes the first"
-    return table([(log["origin"], str(log["cosigned"])) for log in result["logs"]], ("ORIGIN", "COSIGNED"))
+    mark = click.style("▲", fg="yellow")
+    forks = [
+        f"{mark} a log contradicted itself, check it with 'lading audit fork check': {file}" for file in result["forks"]
+    ]
+    listed = table([(log["origin"], str(log["cosigned"])) for log in result["logs"]], ("ORIGIN", "COSIGNED"))
+    return "\n".join([listed, *forks])
 
 
 @witness.command(

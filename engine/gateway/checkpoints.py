@@ -20,7 +20,7 @@ from engine.audit.note import NoteKey
 from engine.audit.remembered import Remembered
 from engine.audit.tiles import TileTree
 from engine.audit.witness import Witness
-from engine.errors import InputError, LogTampered
+from engine.errors import BadSignature, InputError, LogTampered
 from engine.events import Event, event_id
 from engine.files import read_regular, write_atomic
 
@@ -102,12 +102,20 @@ class Checkpoints:
             f"{organization} showed two different roots of its log for {seen.size} entries", remedy=REMEDY
         )
 
-    def contradicted(self, organization: str, note: bytes) -> None:
-        """Look at a checkpoint that is signed and of another size or root than our witness expected."""
+    def contradicts(self, organization: str, note: bytes) -> bool:
+        """Say whether a partner's log signed a checkpoint that contradicts a remembered one; both are then kept.
+
+        What its log did not sign contradicts nothing.
+        """
+        try:
+            origin = open_checkpoint(note, self._keys(organization)).checkpoint.origin
+        except (BadSignature, InputError):
+            return False
         with self._lock:
-            fork = find_fork(self._remembered.all(read_checkpoint(note).origin), note)
+            fork = find_fork(self._remembered.all(origin), note)
         if fork is not None:
             self.conflict(organization, fork)
+        return fork is not None
 
     def unproven(self, organization: str, note: bytes) -> None:
         """Keep a checkpoint that is signed, with the one cosigned last: the log did not show that it only grew."""

@@ -111,26 +111,27 @@ class GatewayHandlers:
             return 400, f"{error}\n".encode()
         if claimed.origin not in {key.name for key in self._parts.log_keys(peer)}:
             return 404, b"this log is not witnessed for you\n"
+        last = self._parts.witness.last(claimed.origin)
+        if self._parts.checkpoints.contradicts(peer, note):
+            why = "it contradicts a checkpoint that is remembered"
+            self._parts.log.record(self._witness_event("witness.refused", peer, claimed, why))
+            return HTTPStatus.CONFLICT, b"%d\n" % (last.size if last else 0)
         answer = self._parts.witness.add_checkpoint(body)
         self._witnessed(peer, note, claimed, answer)
         return answer.status, answer.body
 
     def _witnessed(self, peer: str, note: bytes, claimed: Checkpoint, answer: Answer) -> None:
-        """Record what our witness made of a partner's checkpoint, and keep what contradicts an earlier one."""
+        """Record what our witness made of a partner's checkpoint, and keep what does not extend the one before."""
         if answer.status == HTTPStatus.OK:
             self._parts.log.record(self._witness_event("witness.cosigned", peer, claimed, ""))
             self._parts.checkpoints.remember(peer, note)
             return
+        why = answer.body.decode("utf-8", "replace")[:500]
         if answer.status == HTTPStatus.CONFLICT:
-            self._parts.checkpoints.contradicted(peer, note)
             last = self._parts.witness.last(claimed.origin)
-            if last is None or claimed.size > last.size:
+            if last is None or claimed.size >= last.size:
                 return  # the partner asks from which size to prove
             why = f"{last.size} entries were cosigned before"
-            if claimed == last:
-                return
-        else:
-            why = answer.body.decode("utf-8", "replace")[:500]
         if answer.status == HTTPStatus.UNPROCESSABLE_ENTITY:
             self._parts.checkpoints.unproven(peer, note)
         if answer.status != HTTPStatus.BAD_REQUEST:

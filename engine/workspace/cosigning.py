@@ -51,8 +51,9 @@ def cosign_file(home: Path, file: Path, output: Path | None) -> dict[str, JSON]:
         LogTampered: the checkpoint does not extend the one cosigned last, or the log did not sign it.
     """
     body = _read(file, BODY_LIMIT)
-    with WitnessFolder(home).cosigning() as witness:
-        answer = witness.add_checkpoint(body)
+    folder = WitnessFolder(home)
+    with folder.cosigning() as witness:
+        answer = folder.judge(witness, body)
     said = answer.body.decode("utf-8", "replace").strip()
     if answer.status == HTTPStatus.CONFLICT:
         raise InputError(

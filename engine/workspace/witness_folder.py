@@ -3,7 +3,9 @@
     witness.toml       its name, and the pinned verifier key of each log
     keys/witness.pem   0600
     state/witness.json what was cosigned last for each origin
+    state/seen.jsonl   the signed checkpoints that were cosigned
     state/witness.lock held by the one process that cosigns
+    forks/<id>.json    two checkpoints in which a log contradicted itself
 
 It needs no workspace, no partners and no policy: what a witness promises is that it never cosigns two histories.
 """
@@ -13,14 +15,18 @@ import re
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from engine.audit.checkpoint import read_checkpoint
+from engine.audit.fork import find_fork
 from engine.audit.note import Algorithm, NoteKey, NoteSigner
-from engine.audit.witness import Witness
+from engine.audit.remembered import Remembered
+from engine.audit.witness import Answer, Witness
 from engine.errors import InputError, OwnerBusy, UsageError, WorkspaceError
 from engine.events import Clock, system_clock
 from engine.files import read_regular, write_atomic, write_secret
@@ -29,6 +35,9 @@ from engine.workspace.owner import owning
 
 LIMIT: Final = 1 << 20
 """The most bytes of `witness.toml`."""
+
+MOST_FORKS: Final = 1000
+"""How many forks are kept: a log that contradicts itself once has proved enough."""
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9./-]{0,198}[a-z0-9]")
 
@@ -111,6 +120,28 @@ class WitnessFolder:
                 f"another process cosigns with the witness in {self.home}",
                 remedy="Stop 'lading witness serve' first, or send the checkpoint to it.",
             ) from None
+
+    def judge(self, witness: Witness, body: bytes) -> Answer:
+        """Answer a request as the witness does; keep what it cosigned, and what contradicts that.
+
+        Args:
+            witness: of this folder (`cosigning`).
+            body: of `add-checkpoint`.
+        """
+        answer = witness.add_checkpoint(body)
+        note = body.partition(b"\n\n")[2]
+        seen = Remembered(self.home / "state" / "seen.jsonl")
+        if answer.status == HTTPStatus.OK:
+            seen.add(note, read_checkpoint(note).origin)
+        elif answer.status == HTTPStatus.CONFLICT:  # the witness verified the log's signature before it compared
+            fork = find_fork(seen.all(read_checkpoint(note).origin), note)
+            if fork is not None and len(self.forks()) < MOST_FORKS:
+                write_atomic(self.home / "forks" / f"{fork.id}.json", fork.to_bytes())
+        return answer
+
+    def forks(self) -> tuple[Path, ...]:
+        """Return the files of the forks that were found, sorted."""
+        return tuple(sorted(self.home.glob("forks/[!.]*.json")))
 
     def cosigned(self) -> dict[str, int]:
         """Return the size cosigned last for each log that is witnessed, 0 for none; works beside the service."""

@@ -41,17 +41,18 @@ def serve(home: Path, listen: str, tls: TlsFiles | None, *, on_ready: Callable[[
     if tls is not None:
         read_secret(tls.key)
     context = witness_context(tls) if tls else None
-    with WitnessFolder(home).cosigning() as witness, _bound(host, port) as listening:
+    folder = WitnessFolder(home)
+    with folder.cosigning() as witness, _bound(host, port) as listening:
         url = f"{'https' if tls else 'http'}://{listen}"
-        serve_witness(listening, answering(witness), tls=context, on_ready=lambda: on_ready(url))
+        serve_witness(listening, answering(folder, witness), tls=context, on_ready=lambda: on_ready(url))
 
 
-def answering(witness: Witness) -> Callable[[bytes], tuple[int, str, bytes]]:
+def answering(folder: WitnessFolder, witness: Witness) -> Callable[[bytes], tuple[int, str, bytes]]:
     """Return the service's answers: the witness's own, and 503 when it cannot keep its memory."""
 
     def answer(body: bytes) -> tuple[int, str, bytes]:
         try:
-            said = witness.add_checkpoint(body)
+            said = folder.judge(witness, body)
         except (LadingError, OSError):
             logger.exception("a checkpoint could not be judged; nothing was cosigned")
             return UNAVAILABLE, "text/plain; charset=utf-8", b"this witness cannot cosign now\n"

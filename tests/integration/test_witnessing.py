@@ -179,6 +179,25 @@ def test_a_second_history_at_the_witness_is_refused_and_logged_on_both_sides(two
     assert borealis.office.witness.last(acme.office.origin) == last
 
 
+def test_nothing_is_cosigned_that_contradicts_what_an_offer_showed(two: PartnerSimulator) -> None:
+    acme, borealis = two.acme, two.borealis
+    happen(acme, 1)
+    WitnessRound(acme.office).run()
+    last = borealis.office.witness.last(acme.office.origin)
+    assert last is not None
+    happen(acme, 2)
+    note, size = acme.office.log.checkpoint(), acme.office.log.size
+    borealis.office.checkpoints.receive(ACME, forged(acme, size))
+
+    status, answer = borealis.handlers.add_checkpoint(
+        ACME, add_checkpoint_body(last.size, acme.office.log.prove_consistency(last.size, size), note)
+    )
+
+    assert (status, answer) == (409, b"%d\n" % last.size)
+    assert borealis.office.witness.last(acme.office.origin) == last
+    assert len(borealis.entries("witness.conflict")) == len(borealis.entries("witness.refused")) == 1
+
+
 def test_growth_without_a_proof_is_kept_as_unproven(two: PartnerSimulator) -> None:
     acme, borealis = two.acme, two.borealis
     happen(acme, 1)

@@ -27,6 +27,7 @@ from engine.errors import InputError, LogTampered, OwnerBusy, UsageError, Worksp
 from engine.events import system_clock
 from engine.wire.witnessing import ask_witness
 from engine.workspace.cosigning import cosign_file, request_cosignature
+from engine.workspace.forks import check_file
 from engine.workspace.office import Office
 from engine.workspace.record import verify_log
 from engine.workspace.witness_folder import WitnessFolder
@@ -133,6 +134,8 @@ def test_a_file_that_contradicts_the_last_one_is_refused(archive: WitnessFolder,
     with pytest.raises(LogTampered, match="only grew"):
         cosign_file(archive.home, request, None)
     assert archive.cosigned() == {LOG.key.name: 1}
+    (fork,) = archive.forks()
+    assert check_file(tmp_path, fork, (LOG.key.vkey,))["kind"] == "same-size"
 
 
 def test_a_log_is_witnessed_over_http_and_added_while_it_serves(archive: WitnessFolder) -> None:
