@@ -12,6 +12,7 @@ from engine import __version__
 from engine.cli.agreement import agreement
 from engine.cli.artifact import artifact
 from engine.cli.audit import audit
+from engine.cli.backup import backup
 from engine.cli.bill import bill
 from engine.cli.breakglass import breakglass
 from engine.cli.command import Session
@@ -83,6 +84,7 @@ COMMANDS = (
     witness,
     bill,
     custody,
+    backup,
     tui,
     demo,
     completion,

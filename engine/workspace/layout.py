@@ -115,6 +115,11 @@ class Layout:
         return self.state / "erasing"
 
     @property
+    def restored(self) -> Path:
+        """There in a workspace that was restored from a backup: nothing is recorded in it any more."""
+        return self.state / "restored"
+
+    @property
     def witness(self) -> Path:
         """What this organization's witness last cosigned for each origin."""
         return self.state / "witness.json"

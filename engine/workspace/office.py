@@ -20,7 +20,7 @@ from engine.audit.remembered import Remembered
 from engine.audit.witness import Witness
 from engine.database import migrate, open_engine
 from engine.digest import JSON
-from engine.errors import InputError, UsageError
+from engine.errors import InputError, UsageError, WorkspaceError
 from engine.events import Clock, system_clock
 from engine.files import write_atomic
 from engine.gateway.checkpoints import Checkpoints
@@ -79,7 +79,18 @@ class Office:
 
     @cached_property
     def log(self) -> AuditLog:
-        """The audit log, open for appending."""
+        """The audit log, open for appending.
+
+        Raises:
+            WorkspaceError: the workspace was restored from a backup, and its log may be behind what others saw of it.
+        """
+        if self.layout.restored.exists():
+            raise WorkspaceError(
+                f"{self.layout.home} was restored from a backup: nothing is recorded in it any more, as its log may be "
+                "behind what partners remember, and would contradict them",
+                remedy="Read, verify and export from it. To go on, make a new workspace with 'lading init', and have "
+                "partners confirm its trust document; keep this one as the record of before.",
+            )
         return self._open.enter_context(
             AuditLog(
                 self.layout.audit_database,

@@ -123,11 +123,6 @@ def _governing() -> dict[str, tuple[Operation, type[Params]]]:
         "witness.pin": (witnesses.pin, witnesses.Pin),
         "witness.unpin": (witnesses.unpin, witnesses.Named),
         "witness.add-cosignature": (witnesses.add_cosignature, witnesses.Cosigned),
-        "audit.erase": (keeping.erase_payloads, keeping.Erase),
-        "audit.retain": (keeping.retain, keeping.Retain),
-        "hold.place": (keeping.place_hold, keeping.Place),
-        "hold.lift": (keeping.lift_hold, keeping.Lift),
-        "hold.list": (keeping.list_holds, Params),
         "policy.who-can": (access.who_can, access.WhoCan),
         "policy.what-can": (access.what_can, access.WhatCan),
         "policy.propose": (policies.propose, policies.Because),
@@ -136,4 +131,19 @@ def _governing() -> dict[str, tuple[Operation, type[Params]]]:
         "policy.withdraw": (policies.withdraw, policies.Named),
         "policy.rollback": (policies.roll_back, policies.RollBack),
         "policy.shadow": (policies.shadow, policies.Shadow),
+        **_record_operations(),
+    }
+
+
+def _record_operations() -> dict[str, tuple[Operation, type[Params]]]:
+    """Return the operations about how long the record is kept."""
+    from engine.workspace.operations import backups, keeping
+
+    return {
+        "backup.create": (backups.create, backups.Create),
+        "audit.erase": (keeping.erase_payloads, keeping.Erase),
+        "audit.retain": (keeping.retain, keeping.Retain),
+        "hold.place": (keeping.place_hold, keeping.Place),
+        "hold.lift": (keeping.lift_hold, keeping.Lift),
+        "hold.list": (keeping.list_holds, Params),
     }

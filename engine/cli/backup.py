@@ -1,0 +1,84 @@
+"""`lading backup`: copy a workspace to one file, check such a file, and restore it."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.cli.command import Session, verb
+from engine.cli.progress import Bar, size
+
+
+@click.group()
+def backup() -> None:
+    """Backups: everything of a workspace but its keys, in one file, also while its gateway runs."""
+
+
+@backup.command(
+    epilog="""\b
+Examples:
+  lading -C acme --as ada backup create -o /srv/backups/acme-2026-12-01.tar
+  lading -C acme --as ada backup create --store -o /srv/backups/acme-whole.tar
+"""
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file; it must be new."
+)
+@click.option("--store", is_flag=True, help="Put received artifacts into it, sealed as they are.")
+@verb
+def create(session: Session, output: Path, *, store: bool) -> None:
+    """Back this workspace up. The file gets its name only after it was read again and its log verified.
+
+    Private keys are not in it: keep copies of keys/ apart, and encrypted. Who asks needs the right to govern.
+    """
+    with Bar("copying", enabled=not session.as_json) as bar:
+        params = {"file": str(output.absolute()), "store": store}
+        result = session.act("backup.create", params, bar.update)
+    session.show(result, _created)
+
+
+@backup.command(epilog="\b\nExamples:\n  lading backup verify /srv/backups/acme-2026-12-01.tar")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@verb
+def verify(session: Session, file: Path) -> None:
+    """Verify a backup: every byte, and the log in it by the key that its own trust document names."""
+    from engine.workspace.restoring import verify_backup
+
+    with Bar("reading", enabled=not session.as_json) as bar:
+        report = verify_backup(file, bar.update)
+    session.show(report, lambda found: _told(found, f"{click.style('✔', fg='green')} {file} is whole"))
+
+
+@backup.command(epilog="\b\nExamples:\n  lading backup restore /srv/backups/acme-2026-12-01.tar acme-restored")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@verb
+def restore(session: Session, file: Path, folder: Path) -> None:
+    """Restore a backup to a new folder, to be read, verified and exported from.
+
+    Nothing can be recorded there: its log may be behind what partners remember of it.
+    """
+    from engine.workspace.restoring import restore_backup
+
+    with Bar("reading", enabled=not session.as_json) as bar:
+        report = restore_backup(file, folder.absolute(), bar.update)
+    session.show(report, lambda found: _told(found, f"restored {folder}, to be read and verified; keys/ is not in it"))
+
+
+def _created(result: dict[str, Any]) -> str:
+    what = f"wrote {result['file']}, {size(result['size'])}, {result['files']} files"
+    return f"{what}, up to entry {result['log']['size']} of {result['log']['origin']}"
+
+
+def _told(report: dict[str, Any], what: str) -> str:
+    store = report["store"]
+    sealed = f"{store['files']} files{'' if store['included'] else ', not in it'}" if store else "unknown"
+    return "\n".join(
+        [
+            what,
+            f"  made       {report['created']}, of {report['organization']}",
+            f"  log        {report['log']['size']} entries of {report['log']['origin']} hold together",
+            f"  files      {report['files']}",
+            f"  store      {sealed}",
+        ]
+    )

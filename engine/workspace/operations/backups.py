@@ -1,0 +1,49 @@
+"""Backups: copy the workspace to one file, decided and recorded like everything that discloses something."""
+
+from pathlib import Path
+
+from engine.custody.statements import fresh_nonce
+from engine.digest import JSON
+from engine.errors import UsageError
+from engine.events import Event, event_id
+from engine.workspace.backup import create_backup
+from engine.workspace.erasing import settle
+from engine.workspace.office import Office
+from engine.workspace.operations import Call, Params
+from engine.workspace.restoring import verify_backup
+
+
+class Create(Params):
+    """Where to, absolute, and whether with the sealed store."""
+
+    file: Path
+    store: bool = False
+
+
+def create(office: Office, call: Call, params: Create) -> dict[str, JSON]:
+    """Back the workspace up to a new file."""
+    who = office.caller(call.token).identity
+    if not params.file.is_absolute():
+        raise UsageError(f"{params.file} is not absolute", remedy="Name the file from the root.")
+    denied = office.denial(office.governance.action, who)
+    if denied is not None:
+        return denied
+    settle(office)
+    office.log.record(
+        Event(
+            id=event_id(fresh_nonce(), "backup.created"),
+            type="backup.created",
+            actor=who,
+            payload={"store": params.store},
+        )
+    )
+    office.remember_own()
+    report = create_backup(
+        office.layout,
+        params.file,
+        store=params.store,
+        now=office.clock(),
+        check=lambda written: verify_backup(written, call.progress),
+        progress=call.progress,
+    )
+    return {"file": str(params.file), **report}
