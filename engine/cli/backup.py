@@ -7,6 +7,7 @@ import click
 
 from engine.cli.command import Session, verb
 from engine.cli.progress import Bar, size
+from engine.errors import UsageError
 
 
 @click.group()
@@ -56,13 +57,42 @@ def verify(session: Session, file: Path) -> None:
 def restore(session: Session, file: Path, folder: Path) -> None:
     """Restore a backup to a new folder, to be read, verified and exported from.
 
-    Nothing can be recorded there: its log may be behind what partners remember of it.
+    Nothing is recorded there before 'lading backup continue' has opened the next log: this one may be behind what
+    partners remember of it.
     """
     from engine.workspace.restoring import restore_backup
 
     with Bar("reading", enabled=not session.as_json) as bar:
         report = restore_backup(file, folder.absolute(), bar.update)
     session.show(report, lambda found: _told(found, f"restored {folder}, to be read and verified; keys/ is not in it"))
+
+
+@backup.command(
+    "continue", epilog="\b\nExamples:\n  lading -C acme-restored --as ada backup continue --reason 'the disk failed'"
+)
+@click.option("--reason", required=True, help="Why it was restored; it is logged for good.")
+@verb
+def continue_(session: Session, reason: str) -> None:
+    """Let a restored workspace record again, in a new log that names the last witnessed checkpoint of the former.
+
+    Put keys/ back first. Partners take the new log once they have confirmed the new trust document.
+    """
+    from engine.workspace.restoring import continue_restored
+
+    if session.who is None:
+        raise UsageError("nobody acts: the new log names who opened it", remedy="Name yourself with '--as NAME'.")
+    session.show(continue_restored(session.home, who=session.who, reason=reason), _continued)
+
+
+def _continued(result: dict[str, Any]) -> str:
+    lines = [
+        f"opened {result['origin']}, which goes on from entry {result['size']} of {result['former']}",
+        f"  former     {result['kept']}",
+        f"  next       partners confirm version {result['version']} of trust/own/trust.json",
+    ]
+    if result["holds"]:
+        lines.append(f"  holds      place again, for new entries: {', '.join(result['holds'])}")
+    return "\n".join(lines)
 
 
 def _created(result: dict[str, Any]) -> str:

@@ -86,10 +86,10 @@ class Office:
         """
         if self.layout.restored.exists():
             raise WorkspaceError(
-                f"{self.layout.home} was restored from a backup: nothing is recorded in it any more, as its log may be "
-                "behind what partners remember, and would contradict them",
-                remedy="Read, verify and export from it. To go on, make a new workspace with 'lading init', and have "
-                "partners confirm its trust document; keep this one as the record of before.",
+                f"{self.layout.home} was restored from a backup: its log may be behind what partners remember, "
+                "and to go on with it would contradict them",
+                remedy="Read and verify it as it is. To record again, put keys/ back, and open the next log with "
+                "'lading backup continue --reason …'.",
             )
         return self._open.enter_context(
             AuditLog(
@@ -174,7 +174,7 @@ class Office:
 
     def identity(self, who: str) -> str:
         """Return the identity that a name of this organization stands for; an identity stands for itself."""
-        return who if "@" in who or "://" in who else f"{who}@{self.organization}"
+        return self.settings.identity_of(who)
 
     def caller(self, token: str | None) -> Signatory:
         """Return who acts.

@@ -4,7 +4,8 @@ Whatever the archive says is hostile. Members are regular files with plain relat
 at the end has to name exactly these, with their sizes and digests; nothing is executed, linked or overwritten.
 
 INVARIANT: a folder appears under its name only when all of this held and the log in it verified. What was restored
-may be behind what partners remember of the log, so it can be read and verified, and nothing can be appended to it.
+may be behind what partners remember of the log, so it can be read and verified, and nothing can be appended to it;
+`continue_restored` opens the next one.
 """
 
 import hashlib
@@ -19,10 +20,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any, Final
 
+from engine.audit.holds import holds_of
+from engine.audit.reader import LogReader
 from engine.digest import JSON, canonical, parse_json
 from engine.errors import InputError, IntegrityError, LadingError, StoreError, UsageError
 from engine.files import sync_folder, write_atomic
 from engine.workspace.backup import FORMAT, MANIFEST, PREFIX, Progress
+from engine.workspace.continuing import continue_log
 from engine.workspace.layout import Layout
 from engine.workspace.record import verify_log
 from engine.workspace.settings import load_settings
@@ -75,6 +79,35 @@ def restore_backup(file: Path, folder: Path, progress: Progress = lambda _: None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return report
+
+
+def continue_restored(home: Path, *, who: str, reason: str) -> dict[str, JSON]:
+    """Let a restored workspace record again: in the log of the next origin.
+
+    After a crash, calling it again finishes what was begun.
+
+    Args:
+        home: the restored workspace, its keys back in place.
+        who: a name of this organization, or an identity.
+        reason: why it was restored.
+
+    Returns:
+        As `continue_log`, with the names of the holds of the former log, which do not cover the new one.
+
+    Raises:
+        UsageError: the workspace was not restored, or nothing is remembered of its log.
+        LadingError: as `continue_log`.
+    """
+    layout = Layout(home)
+    settings = load_settings(layout.settings)
+    if not layout.restored.exists():
+        raise UsageError(f"{home} was not restored from a backup", remedy="Its log goes on as it is.")
+    opened = continue_log(home, actor=settings.identity_of(who), reason=reason)
+    with LogReader(Path(str(opened["kept"]))) as former:
+        held: list[JSON] = [hold.name for hold in holds_of(former)]
+    layout.restored.unlink()
+    sync_folder(layout.state)
+    return {**opened, "holds": held}
 
 
 def _unpack(file: Path, folder: Path, keep: Callable[[str], bool], progress: Progress) -> dict[str, JSON]:

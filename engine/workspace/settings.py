@@ -128,6 +128,10 @@ class Settings(_Section):
         """The stable name of the organization's OIDC issuer."""
         return f"https://oidc.{self.organization.id}"
 
+    def identity_of(self, who: str) -> str:
+        """Return the identity that a name of this organization stands for; an identity stands for itself."""
+        return who if "@" in who or "://" in who else f"{who}@{self.organization.id}"
+
     @property
     def service_identity(self) -> str:
         """The gateway's own identity, in certificates and statements (SPIFFE ID)."""

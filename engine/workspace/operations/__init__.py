@@ -115,7 +115,7 @@ def _handing_over() -> dict[str, tuple[Operation, type[Params]]]:
 
 def _governing() -> dict[str, tuple[Operation, type[Params]]]:
     """Return what is about the log, its witnesses and policy."""
-    from engine.workspace.operations import access, forks, keeping, policies, witnesses
+    from engine.workspace.operations import access, forks, policies, witnesses
 
     return {
         "fork.compare": (forks.compare, forks.Compare),

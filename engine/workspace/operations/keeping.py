@@ -81,7 +81,7 @@ def erase_payloads(office: Office, call: Call, params: Erase) -> dict[str, Any]:
     with LogReader(office.layout.audit_database) as log:
         asked = (entry for entry in chosen(log, term, size) if _mentioned(entry, params.naming))
         found = sort_out(office, asked, holds_of(log))
-    result = describe(found, erased=not params.dry_run)
+    result = describe(office, found, erased=not params.dry_run)
     if not params.dry_run:
         indices = [row.index for row in found.erasable]
         erase(office, {"": indices}, actor=who, reason=params.reason, progress=_steps(call))
@@ -110,7 +110,11 @@ def apply_retention(office: Office, call: Call, who: str, *, dry_run: bool) -> d
         check(office, call)
         erase(office, groups, actor=who, reason="retention", progress=_steps(call))
     by_rule: dict[str, JSON] = {rule: len(indices) for rule, indices in sorted(groups.items())}
-    return {**describe(found, erased=not dry_run), "profile": dict(profile), "by_rule": by_rule}
+    return {
+        **describe(office, found, erased=not dry_run),
+        "profile": dict(profile),
+        "by_rule": by_rule,
+    }
 
 
 def place_hold(office: Office, call: Call, params: Place) -> dict[str, JSON]:
@@ -173,7 +177,7 @@ def check(office: Office, call: Call) -> None:
         )
 
 
-def describe(found: Sorted, *, erased: bool) -> dict[str, Any]:
+def describe(office: Office, found: Sorted, *, erased: bool) -> dict[str, Any]:
     """Return what goes, by type, what is kept, by reason, and what is lost with it."""
     kept: dict[str, list[Entry]] = {}
     for row, why in found.kept:
@@ -185,8 +189,14 @@ def describe(found: Sorted, *, erased: bool) -> dict[str, Any]:
         "kept": [{"why": why, "entries": [row.index for row in rows]} for why, rows in sorted(kept.items())],
         "before": found.erased,
         "losses": losses(found.erasable),
-        "outside": list(OUTSIDE),
+        "outside": [*OUTSIDE, *_former_logs(office)],
     }
+
+
+def _former_logs(office: Office) -> list[str]:
+    """Return the databases of logs that were continued: nothing can be appended to them, so nothing erased."""
+    found = sorted(office.layout.state.glob("audit-*.db"))
+    return [f"{path.relative_to(office.layout.home)}, the database of a log that was continued" for path in found]
 
 
 def _counted(rows: Iterable[Entry]) -> dict[str, int]:

@@ -3,6 +3,7 @@
 import io
 import json
 import random
+import shutil
 import sqlite3
 import tarfile
 import threading
@@ -19,7 +20,7 @@ from engine.events import Event
 from engine.workspace.layout import Layout
 from engine.workspace.office import Office
 from engine.workspace.record import verify_log
-from engine.workspace.restoring import restore_backup, verify_backup
+from engine.workspace.restoring import continue_restored, restore_backup, verify_backup
 from tests.unit.workspace.conftest import ask, hire
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "backup" / "backup-v1.tar"
@@ -88,6 +89,31 @@ def test_nothing_is_recorded_in_what_was_restored(office: Office, tmp_path: Path
 
     with Office(Layout(tmp_path / "restored")) as again, pytest.raises(WorkspaceError, match="restored from a backup"):
         _ = again.log
+
+
+def test_a_restored_workspace_goes_on_in_the_next_log(office: Office, tmp_path: Path) -> None:
+    ask(office, "hold.place", who="sec", name="case-7", covers={"filter": "type:*"}, reason="letter")
+    made = back_up(office, tmp_path / "b.tar")
+    restored = tmp_path / "restored"
+    restore_backup(tmp_path / "b.tar", restored)
+    shutil.copytree(office.layout.keys, restored / "keys")
+
+    opened = continue_restored(restored, who="ada", reason="the disk failed")
+
+    assert (opened["former"], opened["origin"]) == ("acme.example/lading/audit/0", "acme.example/lading/audit/1")
+    assert opened["holds"] == ["case-7"]
+    with Office(Layout(restored)) as again:
+        first = again.log.entry(0)
+        done = ask(again, "audit.erase", who="sec", filter="type:log.continued")
+        assert (first.type, done["entries"], len(done["kept"])) == ("log.continued", [], 1)
+        assert first.payload is not None
+        assert (first.payload["actor"], first.payload["restored"]) == ("ada@acme.example", made["log"]["size"])
+        assert any("state/audit-0.db" in each for each in done["outside"])
+        later = back_up(again, tmp_path / "later.tar")
+    assert verify_log(restored, lambda _: None)["ok"]
+    assert verify_backup(tmp_path / "later.tar")["log"] == later["log"]
+    with pytest.raises(UsageError, match="was not restored"):
+        continue_restored(restored, who="ada", reason="again")
 
 
 def test_a_backup_is_whole_while_events_are_recorded(office: Office, tmp_path: Path) -> None:
