@@ -10,6 +10,7 @@ Start reading at `log` (the one writer) and `verify` (what anybody can check); t
     holds        which nobody may erase, by the word of which entry
     retention    and how long they are kept
     selection    which entries somebody means
+    milestone    up to where this machine verified its log in full
     witness      cosign a partner's checkpoint only if it extends the last one seen
     quorum       whose cosignatures make a checkpoint count as witnessed
     fork         two checkpoints that contradict each other, as a file to hand on

@@ -14,7 +14,7 @@ from engine.audit.entry import COLUMNS, PAYLOAD_LIMIT, SALT_SIZE, commitment, pa
 from engine.audit.erasure import ERASED, PERMANENT, Absences
 from engine.audit.merkle import HASH_SIZE, leaf_hash
 from engine.audit.schema import read_tile
-from engine.audit.tiles import TILE_WIDTH, Edge, Tile, tile_path
+from engine.audit.tiles import TILE_WIDTH, Edge, Tile, TileTree, tile_path
 from engine.audit.verification import Kind, Problems
 from engine.digest import parse_json
 from engine.errors import InputError
@@ -47,8 +47,10 @@ class Sweep:
         claims: the roots to compare, of sizes up to the checkpoint's.
         problems: where to report.
         pseudonym_key: compares pseudonyms with names, if given.
+        since: how many entries need not be read again, as one of the claims is about a tree of that size.
 
     Attributes:
+        start: the first entry that is read; before it, only tiles are.
         absences: which payloads are missing, and which the log says were erased.
     """
 
@@ -59,12 +61,16 @@ class Sweep:
         claims: Iterable[Claim],
         problems: Problems,
         pseudonym_key: bytes | None,
+        *,
+        since: int = 0,
     ) -> None:
         self._db = db
         self._checkpoint = checkpoint
         self._problems = problems
         self._pseudonym_key = pseudonym_key
         self._edge = Edge()
+        # INVARIANT: the last entry that need not be read is, as the time of all before it.
+        self.start = max(0, since - 1) // TILE_WIDTH * TILE_WIDTH
         self.absences = Absences()
         self._time = ""
         self._claims: dict[int, list[Claim]] = {}
@@ -72,10 +78,16 @@ class Sweep:
             self._claims.setdefault(claim.size, []).append(claim)
 
     def run(self, progress: Progress | None) -> None:
-        """Go over all entries; stop early only where neither leaf nor tile is left."""
+        """Go over all entries to read; stop early only where neither leaf nor tile is left.
+
+        Raises:
+            LogTampered: a tile before `start` is missing or too short.
+        """
         size = self._checkpoint.size
+        if self.start:
+            self._take_up()
         self._compare_roots()
-        for start in range(0, size, TILE_WIDTH):
+        for start in range(self.start, size, TILE_WIDTH):
             hashes = self._check_tile_of_entries(start, min(start + TILE_WIDTH, size))
             if hashes is None:
                 return
@@ -88,6 +100,14 @@ class Sweep:
                 progress(self._edge.range.size, size)
         for tile in self._edge.partial_tiles():
             self._compare_tile(tile)
+
+    def _take_up(self) -> None:
+        """Compare what was claimed of the tree before `start`, by its tiles, and go on from there."""
+        tree = TileTree(lambda level, number: read_tile(self._db, level, number))
+        for claim in (claim for size in sorted(self._claims) if size < self.start for claim in self._claims[size]):
+            if claim.root != tree.root(claim.size):
+                self._problems.add(claim.kind, f"checkpoint {claim.size}", claim.message)
+        self._edge = Edge.load(self.start, tree)
 
     def _check_tile_of_entries(self, start: int, end: int) -> list[bytes] | None:
         """Check the entries of one tile, and return the hashes to go on with; None if one is lost."""

@@ -54,6 +54,8 @@ class Verification:
         cosigned_by: names of the pinned witnesses whose cosignatures of that checkpoint verify, sorted.
         problems: what is wrong, at most `PROBLEM_LIMIT`.
         omitted: how many more problems there were.
+        start: the first entry whose leaf, columns and payload were read; 0 when the whole log was.
+        note: `checkpoint` as the log signed it.
     """
 
     size: int
@@ -61,6 +63,8 @@ class Verification:
     cosigned_by: tuple[str, ...]
     problems: tuple[Problem, ...]
     omitted: int
+    start: int = 0
+    note: bytes | None = None
 
     @property
     def ok(self) -> bool:

@@ -5,6 +5,10 @@ key; every stored checkpoint's signature; every leaf, its columns and its payloa
 cosignatures; and the checkpoints that others, or this organization outside the database, remember. The last are
 what finds a log that was rolled back or written anew by somebody who has its key.
 
+An incremental verification goes on from a checkpoint up to which the log was verified in full: it reads the entries
+since then, and proves by the tiles that the tree over the older ones is the one that checkpoint signed. It reads no
+older row, and leaves out SQLite's structure, which cannot be checked in part.
+
 INVARIANT: whatever the file holds, the outcome is a `Verification`, never an exception.
 """
 
@@ -21,12 +25,14 @@ from engine.audit.note import NoteKey, open_note, split_note
 from engine.audit.sweep import Claim, Progress, Sweep
 from engine.audit.tiles import tile_width
 from engine.audit.verification import Kind, Problems, Verification
-from engine.errors import InputError, LadingError
+from engine.errors import InputError, LadingError, LogTampered
 
 __all__ = ["Verification", "verify"]
 
-_ORPHANS: Final = "SELECT idx FROM payload WHERE idx NOT IN (SELECT idx FROM event) ORDER BY idx"
-_BEYOND: Final = "SELECT count(*), min(idx), max(idx) FROM event WHERE idx NOT BETWEEN 0 AND ?"
+_ORPHANS: Final = (
+    "SELECT idx FROM payload WHERE (idx < 0 OR idx >= ?) AND idx NOT IN (SELECT idx FROM event) ORDER BY idx"
+)
+_BEYOND: Final = "SELECT count(*), min(idx), max(idx) FROM event WHERE idx < 0 OR idx > ?"
 
 
 def verify(
@@ -36,9 +42,10 @@ def verify(
     remembered: Iterable[bytes] = (),
     witnesses: Iterable[NoteKey] = (),
     pseudonym_key: bytes | None = None,
+    since: bytes | None = None,
     progress: Progress | None = None,
 ) -> Verification:
-    """Verify a whole log, also while its owner appends to it.
+    """Verify a log, also while its owner appends to it.
 
     Args:
         path: the log's database; it is not changed.
@@ -46,15 +53,17 @@ def verify(
         remembered: checkpoints of this log that were seen before, as signed notes.
         witnesses: the pinned keys of every witness whose cosignatures the log may hold.
         pseudonym_key: if given, pseudonyms are compared with the names in the payloads, too.
+        since: a signed checkpoint up to which this log was verified in full; older entries are not read again. One
+            that the log did not sign, or that it no longer reaches, is a problem, and every entry is read.
         progress: called with entries done and entries in all.
     """
-    examination = _Examination(key, tuple(witnesses), pseudonym_key)
+    examination = _Examination(key, tuple(witnesses), pseudonym_key, since)
     try:
         with closing(schema.open_reader(path)) as db:
             # INVARIANT: text that is not UTF-8 stays different from any text that is.
             db.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
             db.execute("BEGIN")
-            examination.run(db, tuple(remembered), progress)
+            examination.run(db, (*remembered, *([since] if since else [])), progress)
     except sqlite3.Error as error:
         examination.problems.add(Kind.FILE, str(path), f"the database cannot be read: {error}")
     return examination.outcome()
@@ -63,27 +72,31 @@ def verify(
 class _Examination:
     """One run of `verify`."""
 
-    def __init__(self, key: NoteKey, witnesses: tuple[NoteKey, ...], pseudonym_key: bytes | None) -> None:
+    def __init__(
+        self, key: NoteKey, witnesses: tuple[NoteKey, ...], pseudonym_key: bytes | None, since: bytes | None
+    ) -> None:
         self.problems = Problems()
         self._key = key
         self._witnesses = witnesses
         self._pseudonym_key = pseudonym_key
+        self._since = since
+        self._start = 0
         self._stored: dict[int, Checkpoint] = {}
+        self._notes: dict[int, bytes] = {}
         self._cosigned: dict[int, set[str]] = {}
 
     def run(self, db: sqlite3.Connection, remembered: Sequence[bytes], progress: Progress | None) -> None:
         if not self._check_schema(db):
             return
-        self._check_structure(db)
+        if self._since is None:
+            self._check_structure(db)
         self._check_meta(db)
         self._check_checkpoints(db)
         seen = self._open_remembered(remembered)
         newest = self._newest
         if newest is not None:
             claims = [*self._claims(), *self._remembered_claims(seen, newest.size)]
-            sweep = Sweep(db, newest, claims, self.problems, self._pseudonym_key)
-            sweep.run(progress)
-            self._check_absences(db, sweep.absences)
+            self._sweep(db, newest, claims, progress)
         self._check_strays(db, newest.size if newest else 0)
         self._check_cosignatures(db)
         self._check_remembered_cosignatures(seen)
@@ -96,7 +109,32 @@ class _Examination:
             cosigned_by=tuple(sorted(self._cosigned.get(newest.size, ()))) if newest else (),
             problems=tuple(self.problems.found),
             omitted=self.problems.omitted,
+            start=self._start,
+            note=self._notes.get(newest.size) if newest else None,
         )
+
+    def _sweep(
+        self, db: sqlite3.Connection, newest: Checkpoint, claims: Sequence[Claim], progress: Progress | None
+    ) -> None:
+        sweep = Sweep(db, newest, claims, self.problems, self._pseudonym_key, since=self._trusted_size(newest, claims))
+        self._start = sweep.start
+        try:
+            sweep.run(progress)
+        except LogTampered as error:
+            self.problems.add(Kind.TILE, f"the tiles before entry {sweep.start}", str(error))
+            return
+        self._check_absences(db, sweep.absences)
+
+    def _trusted_size(self, newest: Checkpoint, claims: Sequence[Claim]) -> int:
+        """Return up to where the log need not be read again, if the sweep will compare the tree of that size."""
+        if self._since is None:
+            return 0
+        try:
+            known = open_checkpoint(self._since, [self._key]).checkpoint
+        except LadingError:
+            return 0
+        claimed = any((claim.size, claim.root) == (known.size, known.root) for claim in claims)
+        return known.size if claimed and known.size <= newest.size else 0
 
     @property
     def _newest(self) -> Checkpoint | None:
@@ -138,7 +176,7 @@ class _Examination:
                 self.problems.add(Kind.CHECKPOINT, f"checkpoint {size}", str(error))
                 continue
             if checkpoint.size == size:
-                self._stored[size] = checkpoint
+                self._stored[size], self._notes[size] = checkpoint, note
             else:
                 self.problems.add(Kind.CHECKPOINT, f"checkpoint {size}", f"is one of size {checkpoint.size}")
         if self._newest is None:
@@ -202,7 +240,7 @@ class _Examination:
         if count:
             message = f"{count} rows lie beyond the newest checkpoint, which covers {size} entries"
             self.problems.add(Kind.ENTRY, f"entries {first} to {last}", message)
-        for (index,) in db.execute(_ORPHANS):
+        for (index,) in db.execute(_ORPHANS, (self._start,)):
             self.problems.add(Kind.PAYLOAD, f"entry {index}", "there is a payload, but no such entry")
         for level, number in db.execute("SELECT level, number FROM tile"):
             numbers = isinstance(level, int) and isinstance(number, int)

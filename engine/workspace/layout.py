@@ -130,6 +130,11 @@ class Layout:
         return self.state / "forks"
 
     @property
+    def milestone(self) -> Path:
+        """Up to where this machine verified its own log in full."""
+        return self.state / "verified.json"
+
+    @property
     def witness_alarms(self) -> Path:
         """Which witnesses were late at the last round."""
         return self.state / "witness-alarms.json"

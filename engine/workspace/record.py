@@ -1,10 +1,12 @@
 """Reading and verifying the audit log of a workspace, with no need of its owner."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from engine.audit.checkpoint import read_checkpoint
+from engine.audit.milestone import Milestone, read_milestone, set_milestone
 from engine.audit.note import NoteKey
 from engine.audit.proof import format_proof
 from engine.audit.reader import LogReader
@@ -12,24 +14,43 @@ from engine.audit.remembered import Remembered
 from engine.audit.verify import Verification, verify
 from engine.digest import JSON
 from engine.errors import InputError, LadingError
+from engine.events import Clock, system_clock
 from engine.signing.trust_folder import TrustFolder
 from engine.workspace.layout import Layout
 from engine.workspace.settings import load_settings
 
 
-def verify_log(home: Path, progress: Callable[[dict[str, Any]], None]) -> dict[str, JSON]:
-    """Verify the whole log against the pinned key and the checkpoints remembered outside its database."""
+def verify_log(
+    home: Path, progress: Callable[[dict[str, Any]], None], *, incremental: bool = False, clock: Clock = system_clock
+) -> dict[str, JSON]:
+    """Verify the log against the pinned key and the checkpoints remembered outside its database.
+
+    Args:
+        home: the workspace.
+        progress: told of entries done and entries in all.
+        incremental: read only what is newer than the last verification in full, if there was one.
+        clock: when a verification in full ended, for the next incremental one.
+
+    Raises:
+        LogTampered: what is remembered outside the database is damaged.
+        InputError, WorkspaceError: there is no workspace, or no log.
+    """
     layout = log_layout(home)
     key = pinned_key(layout)
     remembered = Remembered(layout.remembered).all(key.name)
+    milestone = read_milestone(layout.milestone, key.name) if incremental else None
     report = verify(
         layout.audit_database,
         key=key,
         remembered=remembered,
         witnesses=_witnesses(layout),
+        since=milestone.note if milestone else None,
         progress=lambda done, total: progress({"step": "verifying", "done": done, "total": total}),
     )
-    return _report(report, key.name, len(remembered), _witnessed(layout))
+    if milestone is None and report.ok and report.note is not None:
+        with suppress(OSError):  # the next verification will be in full again
+            set_milestone(layout.milestone, report.note, clock)
+    return _report(report, key.name, len(remembered), _witnessed(layout)) | {"since": _since(milestone, report)}
 
 
 def pinned_key(layout: Layout) -> NoteKey:
@@ -99,6 +120,14 @@ def _witnessed(layout: Layout) -> dict[str, JSON]:
             return {name: read_checkpoint(note).size for name, note in notes.items() if note is not None}
     except LadingError:
         return {}  # a log that cannot be read is reported by verifying it
+
+
+def _since(milestone: Milestone | None, report: Verification) -> dict[str, JSON] | None:
+    """Return from where an incremental verification went on, and the first entry that it read."""
+    if milestone is None:
+        return None
+    known = milestone.checkpoint
+    return {"size": known.size, "root": known.root.hex(), "time": milestone.time, "first_read": report.start}
 
 
 def _report(report: Verification, origin: str, remembered: int, witnessed: dict[str, JSON]) -> dict[str, JSON]:

@@ -79,13 +79,16 @@ class Acme:
     def events(self, count: int, start: int = 0) -> list[Event]:
         return [self.event(number) for number in range(start, start + count)]
 
-    def verify(self, path: Path | None = None, witnesses: Sequence[NoteKey] = ()) -> Verification:
+    def verify(
+        self, path: Path | None = None, witnesses: Sequence[NoteKey] = (), since: bytes | None = None
+    ) -> Verification:
         return verify(
             path or self.path,
             key=self.key,
             remembered=self.remembered,
             witnesses=witnesses,
             pseudonym_key=PSEUDONYM_KEY,
+            since=since,
         )
 
     def tamper(self, *statements: str) -> None:

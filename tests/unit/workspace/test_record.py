@@ -53,6 +53,26 @@ def test_a_whole_log_verifies_and_says_how_far_it_got(busy: Path) -> None:
     assert reports[-1] == {"step": "verifying", "done": 701, "total": 701}
 
 
+def test_an_incremental_verification_goes_on_from_the_last_one_in_full(busy: Path) -> None:
+    first: Any = verify_log(busy, lambda _: None, incremental=True)
+    assert (first["ok"], first["since"]) == (True, None)
+
+    with Office(Layout(busy)) as office:
+        office.log.record(Event(id=event_id("later", "step"), type="transfer.offered", actor="ada@acme.example"))
+    again: Any = verify_log(busy, lambda _: None, incremental=True)
+
+    assert (again["ok"], again["size"]) == (True, 702)
+    assert (again["since"]["size"], again["since"]["root"], again["since"]["first_read"]) == (701, first["root"], 512)
+
+
+def test_a_log_that_does_not_verify_sets_no_milestone(busy: Path) -> None:
+    with closing(sqlite3.connect(Layout(busy).audit_database)) as db, db:
+        db.execute("UPDATE event SET actor = 'nobody' WHERE idx = 5")
+
+    assert not verify_log(busy, lambda _: None)["ok"]
+    assert not Layout(busy).milestone.exists()
+
+
 def test_an_entry_is_shown_whole(home: Path) -> None:
     entry: Any = show_entry(home, 0)
 
