@@ -33,6 +33,7 @@ check: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/handoff.py
 	$(BIN)/python benchmarks/policy.py
+	$(BIN)/python benchmarks/audit.py
 
 lock:
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --generate-hashes \

@@ -38,6 +38,7 @@ _KNOWN: Final = _REQUIRED | frozenset(OPTIONAL)
 # INVARIANT: for an object of strings under ASCII keys this gives the bytes of RFC 8785, several times as fast as a
 # canonical encoder for any value; a property test holds the two together.
 _ENCODE: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+_DECODE: Final = json.JSONDecoder().decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def parse_leaf(leaf: object) -> dict[str, str]:
     if not isinstance(leaf, bytes):
         raise _damaged(f"its leaf is a {type(leaf).__name__} instead of bytes")
     try:
-        public = json.loads(leaf.decode("utf-8"))
+        public = _DECODE(leaf.decode("utf-8"))
         if not isinstance(public, dict) or set(map(type, public.values())) != {str}:
             raise _damaged("its leaf is no object of strings")
         again = _ENCODE(public).encode("utf-8")

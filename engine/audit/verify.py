@@ -15,6 +15,7 @@ INVARIANT: whatever the file holds, the outcome is a `Verification`, never an ex
 import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,7 +62,7 @@ def verify(
     try:
         with closing(schema.open_reader(path)) as db:
             # INVARIANT: text that is not UTF-8 stays different from any text that is.
-            db.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+            db.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
             db.execute("BEGIN")
             examination.run(db, (*remembered, *([since] if since else [])), progress)
     except sqlite3.Error as error:
