@@ -18,11 +18,12 @@ from engine.audit.reader import LogReader, Row
 from engine.audit.removal import remaining, remove_payloads
 from engine.audit.search import SearchIndex
 from engine.audit.selection import all_rows
+from engine.database.gone import Gone
 from engine.database.rewriting import rewrite_file
 from engine.digest import JSON
 from engine.files import sync_folder, write_atomic
 from engine.workspace.office import Office
-from engine.workspace.personal import gone
+from engine.workspace.personal import gone, words
 
 _SLICE: Final = re.compile(r'"entities":"([0-9a-f]{64})"')
 _SCANNED: Final = 8 << 20
@@ -119,10 +120,10 @@ def _forget(office: Office, indices: Sequence[int]) -> None:
 def _forget_policies(office: Office, log: LogReader, rows: Sequence[Row], chosen: Collection[int]) -> None:
     """Remove authors, reasons and approvals of bundles, and what their reports tell of erased decisions."""
     store = office.governance.store
-    said = [log.entry(row.index).payload for row in rows if row.type.startswith(("policy.", "decision."))]
+    lost = words(log.entry(row.index).payload for row in rows if row.type.startswith(("policy.", "decision.")))
     told = _grouped(log, lambda row: row.policy if row.type.startswith("policy.") else None)
     for digest in {each.digest for each in store.candidates()} | {each.digest for each in store.activations()}:
-        store.forget(digest, gone(said, _parted(told.get(digest, ()), chosen)[1]))
+        store.forget(digest, Gone(lost - words(_parted(told.get(digest, ()), chosen)[1])))
 
 
 def _forget_slices(office: Office, log: LogReader, rows: Sequence[Row], chosen: Collection[int]) -> None:

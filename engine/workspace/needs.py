@@ -1,7 +1,7 @@
 """What entries are still needed for, so that their payloads are not erased, and what is lost with the others."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from engine.audit.entry import Entry
@@ -19,8 +19,8 @@ class Sorted:
     """Entries that somebody wants erased.
 
     Attributes:
-        erasable: those that may be.
-        kept: those that may not, with the reason.
+        erasable: those that may be, without their payloads: there may be many.
+        kept: those that may not, as well, with the reason.
         erased: how many had no payload any more.
     """
 
@@ -41,9 +41,9 @@ def sort_out(office: Office, entries: Iterable[Entry], holds: Iterable[Hold]) ->
         hold = holding(standing, entry)
         why = f"hold '{hold}' covers it" if hold else needed(entry)
         if why is None:
-            erasable.append(entry)
+            erasable.append(replace(entry, salt=None, payload=None))
         else:
-            kept.append((entry, why))
+            kept.append((replace(entry, salt=None, payload=None), why))
     return Sorted(tuple(erasable), tuple(kept), erased)
 
 

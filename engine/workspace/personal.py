@@ -19,9 +19,9 @@ _DOCUMENTS: Final = frozenset({"record", "said"})
 """Members of payloads that are JSON in a string."""
 
 
-def words(payload: Mapping[str, Any] | None) -> frozenset[str]:
-    """Return the names and free texts of a payload."""
-    return frozenset(_words(payload, wanted=False))
+def words(payloads: Iterable[Mapping[str, Any] | None]) -> frozenset[str]:
+    """Return the names and free texts of payloads."""
+    return frozenset(word for payload in payloads for word in _words(payload, wanted=False))
 
 
 def mentions(payload: Any, text: str) -> bool:
@@ -39,8 +39,7 @@ def mentions(payload: Any, text: str) -> bool:
 
 def gone(erased: Iterable[Mapping[str, Any] | None], kept: Iterable[Mapping[str, Any] | None]) -> Gone:
     """Return the words of erased payloads that none of the kept ones says."""
-    lost = frozenset().union(*map(words, erased))
-    return Gone(lost.difference(*map(words, kept)) if lost else lost)
+    return Gone(words(erased) - words(kept))
 
 
 def _words(value: Any, *, wanted: bool) -> Iterator[str]:
