@@ -38,7 +38,7 @@ FORMAT: Final = "lading/backup/v1"
 MANIFEST: Final = "backup.json"
 PREFIX: Final = "workspace/"
 
-_PASSING: Final = frozenset({"owner.lock", "erasing", "restored"})
+_PASSING: Final = frozenset({"owner.lock", "erasing", "restored", "verified.json"})
 
 Progress = Callable[[dict[str, Any]], None]
 

@@ -206,6 +206,7 @@ def _examined(file: Path, folder: Path, manifest: Mapping[str, Any], progress: P
     layout = Layout(folder)
     try:
         organization = load_settings(layout.settings).organization.id
+        layout.milestone.unlink(missing_ok=True)  # what a backup says was verified, was not verified here
         report: Any = verify_log(folder, progress)
     except LadingError as error:
         raise _altered(file, f"what is in it is no workspace: {error}") from None
