@@ -16,6 +16,10 @@ Start reading at `log` (the one writer) and `verify` (what anybody can check); t
     fork         two checkpoints that contradict each other, as a file to hand on
     continuation a restored log goes on under the next origin
     remembered   checkpoints kept outside the database, against a rolled-back copy
+    query        the filter language: parsed, asked of SQL, judged by leaves
+    search       the full-text index beside the log
+    export       entries in other formats, and files that are evidence
+    shipping     the log to a collector, at least once
     proof        one entry's inclusion as a text anybody can check offline
     entry        events as leaves: canonical JSON, pseudonyms, commitments
     schema       the tables, and how the database is opened

@@ -33,7 +33,8 @@ COLUMNS: Final = ("id", "time", "type", "actor", *OPTIONAL)
 """The attributes of a leaf that the database repeats in columns, in their order."""
 
 _REQUIRED: Final = frozenset({"specversion", "id", "source", "type", "time", "actor", "commitment"})
-_KNOWN: Final = _REQUIRED | frozenset(OPTIONAL)
+ATTRIBUTES: Final = _REQUIRED | frozenset(OPTIONAL)
+"""Every attribute that a leaf may have."""
 
 # INVARIANT: for an object of strings under ASCII keys this gives the bytes of RFC 8785, several times as fast as a
 # canonical encoder for any value; a property test holds the two together.
@@ -140,8 +141,8 @@ def parse_leaf(leaf: object) -> dict[str, str]:
         again = _ENCODE(public).encode("utf-8")
     except (ValueError, RecursionError) as error:
         raise _damaged(f"its leaf is no JSON: {error}") from None
-    if not _REQUIRED <= public.keys() <= _KNOWN:
-        odd = sorted(_REQUIRED - public.keys() | public.keys() - _KNOWN)
+    if not _REQUIRED <= public.keys() <= ATTRIBUTES:
+        odd = sorted(_REQUIRED - public.keys() | public.keys() - ATTRIBUTES)
         raise _damaged(f"its leaf lacks or adds the attributes {odd!a}")
     if again != leaf:
         raise _damaged("its leaf is JSON, but not canonical")

@@ -60,7 +60,7 @@ class LogQuestions:
     """
 
     def __init__(self, layout: Layout, log: LogReader, clock: Clock = system_clock) -> None:
-        self._layout = layout
+        self.layout = layout
         self.log = log
         self._clock = clock
         self._indexed = 0
@@ -88,7 +88,7 @@ class LogQuestions:
     def _index(self, size: int, progress: Progress) -> bool:
         if 0 < size <= self._indexed:
             return True
-        index = SearchIndex(self._layout.search_database, self.log)
+        index = SearchIndex(self.layout.search_database, self.log)
         with suppress(WorkspaceError):  # an index that this user cannot write may still be complete
             index.catch_up(size, lambda done, total: progress({"step": "indexing", "done": done, "total": total}))
         self._indexed = size if index.attach(size) else 0
@@ -96,7 +96,7 @@ class LogQuestions:
 
     def _pseudonym(self, name: str) -> str:
         try:
-            return pseudonym(secret_key(self._layout.keys, "pseudonym"), name)
+            return pseudonym(secret_key(self.layout.keys, "pseudonym"), name)
         except (LadingError, OSError):
             return without_key(name)
 

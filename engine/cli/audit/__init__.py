@@ -2,6 +2,10 @@
 
 checking    verify
 reading     show, query
+exporting   export, check-export
+watching    watch
+shipping    ship
+following   what ends watch and ship
 proving     prove, checkpoint, key
 witnessing  witness add, remove, list, policy check; request-cosignature, add-cosignature
 keeping     erase, retain, hold
@@ -11,10 +15,13 @@ forking     fork list, check, compare, resolve
 import click
 
 from engine.cli.audit.checking import verify
+from engine.cli.audit.exporting import check_export, export
 from engine.cli.audit.forking import fork
 from engine.cli.audit.keeping import erase, hold, retain
 from engine.cli.audit.proving import checkpoint, key, prove
 from engine.cli.audit.reading import query, show
+from engine.cli.audit.shipping import ship
+from engine.cli.audit.watching import watch
 from engine.cli.audit.witnessing import add_cosignature, request_cosignature, witness
 
 
@@ -27,6 +34,10 @@ COMMANDS = (
     verify,
     show,
     query,
+    export,
+    check_export,
+    watch,
+    ship,
     prove,
     checkpoint,
     key,

@@ -1,6 +1,7 @@
 """A workspace's log is asked: filters, pages that stay, proofs, and words."""
 
 import os
+import signal
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +17,9 @@ from engine.workspace import querying
 from engine.workspace.layout import Layout
 from engine.workspace.office import Office
 from engine.workspace.querying import Question, ask_log, completions
+
+# A shell that runs the tests in the background has Ctrl-C ignored, in every process below it.
+STOPS = [each for each in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(each) is not signal.SIG_IGN]
 
 
 def record(home: Path, start: int, count: int) -> None:
