@@ -1,6 +1,6 @@
 """Exporting what a filter lets through: streamed, the same bytes for the same log, whole or not at all."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -16,7 +16,6 @@ from engine.audit.reader import LogReader, RowState
 from engine.audit.schema import tampered
 from engine.digest import JSON
 from engine.files import replacing
-from engine.workspace.layout import Layout
 from engine.workspace.querying import asking
 from engine.workspace.record import pinned_key
 
@@ -38,10 +37,10 @@ class Prover:
     checkpoint: Checkpoint
 
     @classmethod
-    def newest(cls, home: Path, log: LogReader) -> Self:
-        """Return a prover under the newest checkpoint."""
+    def newest(cls, log: LogReader, keys: Iterable[NoteKey]) -> Self:
+        """Return a prover under the newest checkpoint, which one of the pinned keys has to have signed."""
         note = log.newest_checkpoint()
-        return cls(log, note, open_checkpoint(note, [pinned_key(Layout(home))]).checkpoint)
+        return cls(log, note, open_checkpoint(note, keys).checkpoint)
 
     def exported(self, found: Found, *, proofs: bool) -> Exported:
         """Return an entry to be exported, its leaf checked against the checkpoint.
@@ -68,6 +67,7 @@ def export_log(
     output: Path | None,
     write: Callable[[str], object],
     progress: Progress = lambda _: None,
+    keys: Sequence[NoteKey] = (),
 ) -> dict[str, JSON]:
     """Export what a filter lets through, oldest first.
 
@@ -79,13 +79,14 @@ def export_log(
         output: the file (0600), which appears whole or stays as it was; None to hand the text to `write`.
         write: takes pieces of the export when there is no file.
         progress: told how many indexes were gone over.
+        keys: the pinned keys; none to read this organization's own trust document.
 
     Raises:
         FilterError: the filter cannot be read.
         LogTampered: a row is broken; nothing is exported to a file then.
     """
     with asking(home) as questions:
-        prover = Prover.newest(home, questions.log)
+        prover = Prover.newest(questions.log, keys or [pinned_key(questions.layout)])
         size = prover.checkpoint.size
         term = questions.read(text)
         source = questions.source(term, size, thorough=False, progress=progress)

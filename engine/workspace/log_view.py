@@ -9,7 +9,8 @@ INVARIANT: a row is `PROVED` only if its leaf hashes into the tree of a checkpoi
 
 import json
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -20,9 +21,16 @@ from engine.audit.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoin
 from engine.audit.entry import COLUMNS, OPTIONAL
 from engine.audit.merkle import verify_consistency
 from engine.audit.note import Algorithm, NoteKey
+from engine.audit.query.complete import Candidate, complete
+from engine.audit.query.find import Search, find
+from engine.audit.query.parse import only_about
+from engine.audit.query.terms import EVERYTHING, Between, Term
 from engine.audit.reader import LogReader, Row, RowState
 from engine.digest import parse_json
 from engine.errors import LadingError, LogTampered, WorkspaceError
+from engine.events import Clock, system_clock
+from engine.workspace.layout import Layout
+from engine.workspace.querying import LogQuestions, known_values
 
 TRUST_LIMIT: Final = 1024 * 1024
 """The largest trust document that is looked at, in bytes."""
@@ -87,15 +95,32 @@ class Evidence:
     path: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """A filter of the audit log (`docs/formats/filter.md`).
+
+    Attributes:
+        text: as it was typed.
+        term: what it means.
+        problem: why it cannot be used, or None.
+    """
+
+    text: str = ""
+    term: Term = EVERYTHING
+    problem: str | None = None
+
+
 class LogView:
     """The audit log, row by row, each proof checked by whoever looks at it.
 
     All methods raise `LadingError` when the log is there but cannot be read.
     """
 
-    def __init__(self, database: Path, trust: Path) -> None:
-        self._path = database
-        self._trust = trust
+    def __init__(self, layout: Layout, clock: Clock = system_clock) -> None:
+        self._layout = layout
+        self._clock = clock
+        self._path = layout.audit_database
+        self._trust = layout.trust
         self._reader: LogReader | None = None
         self._file: tuple[int, int] | None = None
 
@@ -121,16 +146,67 @@ class LogView:
             for i in wanted
         ]
 
-    def scan(self, start: int, count: int) -> list[LogRow]:
-        """Return rows for a search, from any thread; a name is looked up once per pseudonym, to be fast."""
-        names: dict[str, str | None] = {}
-        rows = []
-        with LogReader(self._path) as reader:
-            for row in reader.rows(start, count):
-                if row.actor not in names:
-                    names[row.actor] = _name(reader, row.index)
-                rows.append(log_row(row, names[row.actor]))
-        return rows
+    def filter(self, text: str) -> LogFilter:
+        """Read a filter of the audit log; one that cannot be read has a problem and lets nothing through."""
+        try:
+            with self._asking() as questions:
+                return LogFilter(text, questions.read(text))
+        except LadingError as error:
+            return LogFilter(text, EVERYTHING, str(error))
+
+    def find(self, wanted: LogFilter, start: int, stop: int) -> list[int]:
+        """Return the indexes from `start` to before `stop` that a filter lets through or that are broken.
+
+        From any thread; the first search for words may bring the full-text index up to date.
+        """
+        with self._asking() as questions:
+            source = questions.source(wanted.term, questions.log.size, thorough=False)
+            search = Search(wanted.term, source, start, min(stop, questions.log.size), newest_first=False)
+            return [found.row.index for found in find(questions.log, search)]
+
+    def locate(self, text: str) -> int:
+        """Return the index that an index or a moment (as `since:` takes it) leads to.
+
+        Raises:
+            FilterError: it is neither.
+        """
+        with self._asking() as questions:
+            log = questions.log
+            if text.strip().replace(",", "").isascii() and text.strip().replace(",", "").isdigit():
+                return min(int(text.strip().replace(",", "")[:18]), max(0, log.size - 1))
+            term = questions.read(only_about("since", text.strip()))
+            since = term.since if isinstance(term, Between) else None
+            low, high = 0, log.size
+            while low < high:
+                middle = (low + high) // 2
+                rows = log.rows(middle, 1)
+                low, high = (middle + 1, high) if rows and rows[0].time < str(since) else (low, middle)
+            return min(low, max(0, log.size - 1))
+
+    def completer(self) -> Callable[[str, int], list[Candidate]]:
+        """Return what completes filters, by what the log holds now."""
+        try:
+            with self._asking() as questions:
+                known = known_values(questions.log)
+        except LadingError:
+            known = {}
+        return lambda text, cursor: complete(text, cursor, known)
+
+    def export(self, text: str, output: Path) -> int:
+        """Export what a filter lets through with its proofs, from any thread; return how many entries.
+
+        The format is told by the name: `.csv`, `.ocsf`, `.json` (CloudEvents), and JSON lines for any other.
+
+        Raises:
+            LadingError: a row is broken, or the log cannot be read; there is no file then.
+            OSError: the file cannot be written.
+        """
+        from engine.workspace.log_export import export_log  # heavy
+
+        name = {".csv": "csv", ".ocsf": "ocsf", ".json": "cloudevents"}.get(output.suffix, "jsonl")
+        keys = self._keys()
+        result = export_log(self._layout.home, text, name, proofs=True, output=output, write=str, keys=keys)
+        return int(str(result["entries"]))
 
     def checkpoint(self) -> CheckpointView | None:
         """Return the newest checkpoint, verified; None while there is no log."""
@@ -190,6 +266,11 @@ class LogView:
             self.close()
             self._reader, self._file = LogReader(self._path), (status.st_dev, status.st_ino)
         return self._reader
+
+    @contextmanager
+    def _asking(self) -> Iterator[LogQuestions]:
+        with LogReader(self._path) as reader:
+            yield LogQuestions(self._layout, reader, self._clock)
 
     def _signed(self, reader: LogReader) -> SignedCheckpoint:
         return open_checkpoint(reader.newest_checkpoint(), self._keys())

@@ -16,13 +16,11 @@ from engine.audit.query.find import Found, Search, Source, find
 from engine.audit.query.parse import Asker, parse, without_key
 from engine.audit.query.terms import Term, has_phrase
 from engine.audit.reader import LogReader, RowState
-from engine.audit.search import SearchIndex
 from engine.digest import JSON
 from engine.errors import LadingError, WorkspaceError
 from engine.events import Clock, system_clock, timestamp
 from engine.workspace.keys import secret_key
 from engine.workspace.layout import Layout
-from engine.workspace.record import log_layout, pinned_key
 
 UNCHECKED: Final = "unchecked"
 
@@ -88,6 +86,8 @@ class LogQuestions:
     def _index(self, size: int, progress: Progress) -> bool:
         if 0 < size <= self._indexed:
             return True
+        from engine.audit.search import SearchIndex  # heavy: screens pay for it only when words are wanted
+
         index = SearchIndex(self.layout.search_database, self.log)
         with suppress(WorkspaceError):  # an index that this user cannot write may still be complete
             index.catch_up(size, lambda done, total: progress({"step": "indexing", "done": done, "total": total}))
@@ -104,6 +104,8 @@ class LogQuestions:
 @contextmanager
 def asking(home: Path, clock: Clock = system_clock) -> Iterator[LogQuestions]:
     """Open a workspace's log for questions."""
+    from engine.workspace.record import log_layout
+
     layout = log_layout(home)
     with LogReader(layout.audit_database) as log:
         yield LogQuestions(layout, log, clock)
@@ -146,6 +148,8 @@ def ask_log(
 
 def proving_checkpoint(home: Path, log: LogReader) -> Checkpoint:
     """Return the newest checkpoint, its signature verified with the key pinned in the own trust document."""
+    from engine.workspace.record import pinned_key
+
     return open_checkpoint(log.newest_checkpoint(), [pinned_key(Layout(home))]).checkpoint
 
 

@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from engine.audit.export.formats import FORMATS, Format
 from engine.audit.merkle import leaf_hash
+from engine.audit.note import NoteKey
 from engine.audit.query.find import Search, Source, find
 from engine.audit.query.terms import EVERYTHING
 from engine.audit.reader import LogReader
@@ -25,6 +26,7 @@ from engine.errors import InputError, LogTampered, PartnerUnreachable, UsageErro
 from engine.workspace.log_export import Prover
 from engine.workspace.log_watch import sizes
 from engine.workspace.querying import asking
+from engine.workspace.record import pinned_key
 from engine.workspace.settings import load_settings
 
 BATCH: Final = 200
@@ -90,7 +92,7 @@ def ship_log(
             place = _taken_up(log, read_place(path), shipment)
             sink = _sink(url, shipment, organization)
             try:
-                shipper = _Shipper(home, log, sink, path, shipment, tell, wait)
+                shipper = _Shipper(pinned_key(layout), log, sink, path, shipment, tell, wait)
                 place = shipper.up_to(place, log.size)
                 for size in sizes(log, place.next, wait) if shipment.follow else ():
                     place = shipper.up_to(place, size)
@@ -101,7 +103,7 @@ def ship_log(
 
 @dataclass(slots=True)
 class _Shipper:
-    home: Path
+    key: NoteKey
     log: LogReader
     sink: Sink
     path: Path
@@ -125,7 +127,7 @@ class _Shipper:
         return place
 
     def _batch(self, place: Place) -> Batch:
-        prover = Prover.newest(self.home, self.log)
+        prover = Prover.newest(self.log, [self.key])
         search = Search(EVERYTHING, Source.LEAVES, place.next, place.until, newest_first=False)
         entries = [prover.exported(found, proofs=False) for found in find(self.log, search)]
         key = sha256(canonical([place.origin, place.next, place.until, place.format]))

@@ -89,7 +89,7 @@ class WorkspaceView:
         self.layout = Layout(home.absolute())
         self.organization = load_settings(self.layout.settings).organization.id
         self.transfers = TransfersView(self.layout)
-        self.log = LogView(self.layout.audit_database, self.layout.trust)
+        self.log = LogView(self.layout)
         self.decisions = DecisionsView(self.layout.audit_database, self.log)
         self.policies = PoliciesView(self.layout)
 

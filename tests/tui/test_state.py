@@ -276,8 +276,8 @@ def test_what_a_scan_finds_late_for_another_filter_is_dropped(acme: SampleWorksp
     view = WorkspaceView(acme.home)
     ledger = Ledger(view.log)
     ledger.poll()
-    first = ledger.narrow("decision=deny")
-    ledger.narrow("type=receipt")
+    first = ledger.narrow("decision:deny")
+    ledger.narrow("type:receipt.*")
 
     ledger.add_found(first, [3, 11], 49)
 

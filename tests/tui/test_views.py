@@ -254,16 +254,6 @@ def test_a_log_that_was_replaced_is_read_anew(acme: SampleWorkspace, tmp_path: P
     view.close()
 
 
-def test_a_search_knows_the_names_that_the_columns_do_not_have(acme: SampleWorkspace) -> None:
-    view = WorkspaceView(acme.home)
-
-    assert {row.name for row in view.log.scan(0, 1000)} == {
-        "ada@acme.example",
-        "bea@acme.example",
-        "spiffe://acme.example/gateway",
-    }
-
-
 def test_a_database_of_another_release_is_an_error_with_a_remedy(empty: SampleWorkspace) -> None:
     db = open_writer(empty.audit)
     db.execute("PRAGMA user_version = 99")

@@ -2,30 +2,35 @@
 
 import json
 from functools import partial
+from pathlib import Path
 from typing import ClassVar
 
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.widgets import Input
 from textual.worker import Worker, get_current_worker
 
 from engine.errors import LadingError
-from engine.workspace.log_view import CheckedRow, LogRow
+from engine.workspace.log_view import CheckedRow, LogFilter, LogRow
 from tui.screens.mode import ModeScreen
 from tui.state.audit_detail import detail
 from tui.state.excerpt import Page
 from tui.state.ledger import fields
-from tui.state.line import BLANK, Line
-from tui.state.text_filter import TextFilter
+from tui.state.line import BLANK, Line, Role
 from tui.widgets.audit_table import AuditTable
+from tui.widgets.filter_line import FilterLine
 from tui.widgets.table import Table
 
-SCAN_ROWS = 4096
+SCAN_ROWS = 16_384
+OFFERED = 12
+"""How many candidates are shown of what could be typed next."""
 
 
 class AuditScreen(ModeScreen):
     """A table of log rows; following keeps the cursor on the newest. Slow work is done in threads."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("v", "verify", "Verify")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("v", "verify", "Verify"), Binding("e", "export", "Export")]
     STARTS_FOLLOWING = True
 
     class Checked(Message):
@@ -39,11 +44,19 @@ class AuditScreen(ModeScreen):
     class Found(Message):
         """A worker looked at all rows before `scanned`, and these indexes match."""
 
-        def __init__(self, wanted: TextFilter, indexes: list[int], scanned: int) -> None:
+        def __init__(self, wanted: LogFilter, indexes: list[int], scanned: int) -> None:
             super().__init__()
             self.wanted = wanted
             self.indexes = indexes
             self.scanned = scanned
+
+    class Exported(Message):
+        """A worker exported what the filter lets through, or could not; `text` says it."""
+
+        def __init__(self, text: str, role: Role) -> None:
+            super().__init__()
+            self.text = text
+            self.role = role
 
     _checking: Worker[None] | None = None
     _scanning: Worker[None] | None = None
@@ -62,13 +75,26 @@ class AuditScreen(ModeScreen):
         except LadingError:
             return Page([BLANK])
         proof = self.session.ledger.proof(row)
-        return Page(detail(row, proof, evidence, width=width, glyphs=self.session.glyphs))
+        age = self.session.checkpoint_age
+        return Page(detail(row, proof, evidence, age=age, width=width, glyphs=self.session.glyphs))
+
+    def make_filter_line(self) -> FilterLine:
+        """Return where a filter is typed, and make the two other prompts of this mode."""
+        self._jump_line = FilterLine("go to an entry or a time: 120, 2h, 2026-11-01, 2026-11-01T12:00Z")
+        self._file_line = FilterLine("a file for the rows shown, with their proofs: .jsonl .csv .ocsf .json")
+        return FilterLine('type:decision.deny since:2h (partner:… or actor:…) "words" -not')
+
+    def prompts(self) -> ComposeResult:
+        """Arrange what is typed into."""
+        yield from super().prompts()
+        yield self._jump_line
+        yield self._file_line
 
     def summary(self) -> Line:
         """Return how many rows there are, and what is known of the visible ones."""
         return self.session.ledger.summary(self.table.in_view, self.session.glyphs)
 
-    def narrow(self, text: str) -> TextFilter:
+    def narrow(self, text: str) -> LogFilter:
         """Show only the rows that match, as a worker finds them."""
         wanted = self.session.ledger.narrow(text)
         if wanted.problem is None and self._scanning is not None:
@@ -115,10 +141,68 @@ class AuditScreen(ModeScreen):
         self.session.ledger.add_found(message.wanted, message.indexes, message.scanned)
         self.look()
 
+    def on_audit_screen_exported(self, message: Exported) -> None:
+        """Say how an export came out."""
+        self.tell(message.text, message.role)
+
+    def on_filter_line_offered(self, message: FilterLine.Offered) -> None:
+        """Show what could be typed next."""
+        self.tell("  ".join(message.texts[:OFFERED]), Role.MUTED)
+
+    def use(self, prompt: Input, text: str) -> None:
+        """Go where it was said, export to the file that was named, or use the filter."""
+        if prompt is self._jump_line:
+            self._jump(text)
+        elif prompt is self._file_line:
+            self._export_to(text.strip())
+        else:
+            super().use(prompt, text)
+
+    def action_filter(self) -> None:
+        """Type a filter, completed by what the log holds."""
+        self._filter_line.open(self.filter_text(), self.session.view.log.completer())
+
+    def action_jump(self) -> None:
+        """Ask for an entry or a time to go to."""
+        self._jump_line.open("")
+
+    def action_export(self) -> None:
+        """Ask for a file to export to."""
+        self._file_line.open(f"audit-{self.session.ledger.size}.jsonl")
+
     def action_verify(self) -> None:
         """Check the visible rows again, from the database."""
         self.session.ledger.forget(self.in_question)
         self.look()
+
+    def _jump(self, text: str) -> None:
+        try:
+            index = self.session.view.log.locate(text)
+        except LadingError as error:
+            self.tell(str(error), Role.BAD)
+            return
+        self.following = False
+        self.close_prompt()
+        self.table.cursor = self.session.ledger.position(index)
+
+    def _export_to(self, name: str) -> None:
+        output = Path(name).expanduser().absolute()
+        if not name or output.exists():
+            self.tell("name a file that is not there yet", Role.BAD)
+            return
+        self.close_prompt()
+        self.tell(f"exporting to {output}", Role.RUNNING)
+        self.run_worker(partial(self._export, self.filter_text(), output), thread=True, group="export")
+
+    def _export(self, text: str, output: Path) -> None:
+        """Run in a thread: export what the filter lets through."""
+        try:
+            count = self.session.view.log.export(text, output)
+        except (LadingError, OSError) as error:
+            self.post_message(self.Exported(f"nothing was exported: {error}", Role.BAD))
+        else:
+            how = "check it with 'lading audit check-export'"
+            self.post_message(self.Exported(f"{count:,} rows with proofs in {output}: {how}", Role.GOOD))
 
     def _start_checking(self) -> None:
         rows = self.session.ledger.unchecked(self.in_question)
@@ -140,18 +224,17 @@ class AuditScreen(ModeScreen):
             return  # the next look says why the log cannot be read
         self.post_message(self.Checked(checked, version))
 
-    def _scan(self, wanted: TextFilter, indexes: range) -> None:
+    def _scan(self, wanted: LogFilter, indexes: range) -> None:
         """Run in a thread: look for what the filter wants."""
         worker = get_current_worker()
         for start in indexes[::SCAN_ROWS]:
             count = min(SCAN_ROWS, indexes.stop - start)
             try:
-                rows = self.session.view.log.scan(start, count)
+                found = self.session.view.log.find(wanted, start, start + count)
             except LadingError:
                 return  # as above
             if worker.is_cancelled:
                 return
-            found = [row.index for row in rows if wanted.holds(fields(row))]
             self.post_message(self.Found(wanted, found, start + count))
 
     def _current(self) -> LogRow | None:

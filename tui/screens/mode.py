@@ -1,6 +1,6 @@
 """What all modes share: status on top, a table, the details beside it or over it, notes and keys below."""
 
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -12,7 +12,6 @@ from tui.state.excerpt import Page
 from tui.state.glyphs import ASCII
 from tui.state.line import Line, Piece, Role, with_note
 from tui.state.session import Session
-from tui.state.text_filter import TextFilter
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.key_line import KeyLine
 from tui.widgets.note_line import NoteLine
@@ -21,6 +20,15 @@ from tui.widgets.status_line import StatusLine
 from tui.widgets.table import Table
 
 WIDE = 120
+
+
+class Narrowing(Protocol):
+    """A filter that was typed."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why it cannot be used, or None."""
+        ...
 
 
 class ModeScreen(Screen[None]):
@@ -53,7 +61,7 @@ class ModeScreen(Screen[None]):
         self.pane = Pane()
         self._status = StatusLine(session.glyphs)
         self._note_line = NoteLine()
-        self._filter_line = FilterLine()
+        self._filter_line = self.make_filter_line()
         self.following = self.STARTS_FOLLOWING
         self._note: Piece | None = None
 
@@ -69,7 +77,7 @@ class ModeScreen(Screen[None]):
         """Return what the note line says of the table."""
         raise NotImplementedError
 
-    def narrow(self, text: str) -> TextFilter:
+    def narrow(self, text: str) -> Narrowing:
         """Show only what matches a filter, if it has no problem."""
         raise NotImplementedError
 
@@ -90,8 +98,16 @@ class ModeScreen(Screen[None]):
         yield self._status
         yield from self.middle()
         yield self._note_line
-        yield self._filter_line
+        yield from self.prompts()
         yield KeyLine()
+
+    def make_filter_line(self) -> FilterLine:
+        """Return where a filter is typed."""
+        return FilterLine()
+
+    def prompts(self) -> ComposeResult:
+        """Arrange what is typed into."""
+        yield self._filter_line
 
     def middle(self) -> ComposeResult:
         """Set the details beside the table."""
@@ -165,16 +181,20 @@ class ModeScreen(Screen[None]):
         self.refresh_bindings()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Use what was typed."""
+        self.use(event.input, event.value)
+
+    def use(self, _prompt: Input, text: str) -> None:
         """Use the filter that was typed, or say why it cannot be used."""
-        wanted = self.narrow(event.value)
+        wanted = self.narrow(text)
         if wanted.problem is not None:
             self.tell(wanted.problem, Role.BAD)
             return
-        self._close_filter()
+        self.close_prompt()
 
     def on_filter_line_left(self) -> None:
         """Go back to the table."""
-        self._close_filter()
+        self.close_prompt()
 
     def action_filter(self) -> None:
         """Type a filter."""
@@ -207,8 +227,10 @@ class ModeScreen(Screen[None]):
             self.look()
         self.refresh_bindings()
 
-    def _close_filter(self) -> None:
-        self._filter_line.close()
+    def close_prompt(self) -> None:
+        """Hide what was typed into, and give the keys to the table."""
+        for prompt in self.query(FilterLine):
+            prompt.close()
         self.table.focus()
         self.tell("", Role.MUTED)
         self.look()

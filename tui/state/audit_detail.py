@@ -8,19 +8,22 @@ from tui.state.line import BLANK, Line, Piece, Role, clean, fit, wrap
 LABEL_CELLS = 10
 
 
-def detail(row: LogRow, checked: CheckedRow | None, evidence: Evidence, *, width: int, glyphs: Glyphs) -> list[Line]:
+def detail(
+    row: LogRow, checked: CheckedRow | None, evidence: Evidence, *, age: str = "", width: int, glyphs: Glyphs
+) -> list[Line]:
     """Return the detail of a row.
 
     Args:
         row: the row as the database has it.
         checked: what its last check said, None if nobody checked it.
         evidence: leaf, payload and path.
+        age: how old the newest checkpoint is, as `3s ago`; empty when nobody can tell.
         width: cells in a line.
         glyphs: the signs to use.
     """
     return [
         (Piece(f"row {row.index:,}  ", Role.MUTED), Piece(clean(row.type or "missing"), Role.STRONG)),
-        *_proof(checked, evidence, width, glyphs),
+        *_proof(checked, evidence, age, width, glyphs),
         BLANK,
         *_facts(row, width, glyphs),
         BLANK,
@@ -35,12 +38,12 @@ def detail(row: LogRow, checked: CheckedRow | None, evidence: Evidence, *, width
     ]
 
 
-def _proof(checked: CheckedRow | None, evidence: Evidence, width: int, glyphs: Glyphs) -> list[Line]:
+def _proof(checked: CheckedRow | None, evidence: Evidence, age: str, width: int, glyphs: Glyphs) -> list[Line]:
     mark = proof_mark(checked, glyphs)
     if checked is None:
         return [(mark,)]
     if checked.proof is Proof.PROVED:
-        how = f"  in {len(evidence.path)} steps up to checkpoint {checked.size:,}"
+        how = f"  in {len(evidence.path)} steps up to checkpoint {checked.size:,}{f', {age}' if age else ''}"
         return [(mark, Piece(how, Role.MUTED))]
     return [(mark,), *((Piece(line, mark.role),) for line in wrap(checked.why, width))]
 

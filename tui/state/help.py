@@ -6,10 +6,10 @@ from tui.state.line import BLANK, Line, Piece, Role
 KEYS = (
     ("2  3  4  5", "transfers, decisions, policies, audit"),
     ("j k  g G  ^d ^u", "down and up, first and last, half a screen"),
+    ("g  e", "audit: go to an entry or time; export with proofs"),
     ("enter  esc", "open the details, leave them"),
-    ("/", "filter: text, key=value, ! turns a term round"),
-    ("f", "follow: keep the cursor where the news is"),
-    ("space", "pause the table"),
+    ("/", "filter: text, key=value, !; audit: tab completes"),
+    ("f  space", "keep the cursor where the news is; pause the table"),
     ("v", "audit: check the proofs of the visible rows again"),
     ("p a x  w r", "propose, approve, activate, withdraw, roll back"),
     ("y", "copy the line as JSON"),

@@ -7,14 +7,14 @@ INVARIANT: a proof is remembered for the very row that was checked. A row that r
 """
 
 from array import array
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from engine.workspace.log_view import CheckedRow, LogRow, LogView, Proof
+from engine.workspace.log_view import CheckedRow, LogFilter, LogRow, LogView, Proof
 from tui.state.glyphs import Glyphs
 from tui.state.line import Line, Piece, Role, clean
-from tui.state.text_filter import EVERYTHING, TextFilter, parse_filter
 
 KEYS: Final = ("index", "time", "type", "actor", "decision", "partner", "transfer", "artifact", "agreement", "id")
 PAGE_ROWS = 128
@@ -27,7 +27,7 @@ class Ledger:
 
     def __init__(self, log: LogView) -> None:
         self._log = log
-        self.filter: TextFilter = EVERYTHING
+        self.filter = LogFilter()
         self.size = 0
         self.version: object = None
         self.scanned = 0
@@ -50,6 +50,10 @@ class Ledger:
             self.narrow(self.filter.text)
         return True
 
+    def position(self, index: int) -> int:
+        """Return the position of an index, or of the first one shown after it."""
+        return index if self._found is None else bisect_left(self._found, index)
+
     def row(self, position: int) -> LogRow | None:
         """Return the row at a position, or None when the database lacks it."""
         index = position if self._found is None else self._found[position]
@@ -57,12 +61,12 @@ class Ledger:
         offset = index % PAGE_ROWS
         return page[offset] if offset < len(page) else None
 
-    def narrow(self, text: str) -> TextFilter:
+    def narrow(self, text: str) -> LogFilter:
         """Start to show only what matches `text`; a filter with a problem changes nothing."""
-        wanted = parse_filter(text, KEYS)
+        wanted = self._log.filter(text)
         if wanted.problem is None:
             self.filter, self.scanned = wanted, 0
-            self._found = array("Q") if wanted.terms else None
+            self._found = array("Q") if text.strip() else None
         return wanted
 
     @property
@@ -70,7 +74,7 @@ class Ledger:
         """The leaf indexes that the filter has not seen yet."""
         return range(self.scanned, self.size) if self._found is not None else range(0)
 
-    def add_found(self, wanted: TextFilter, indexes: Sequence[int], scanned: int) -> None:
+    def add_found(self, wanted: LogFilter, indexes: Sequence[int], scanned: int) -> None:
         """Take what a scan for `wanted` found before index `scanned`, unless the filter is another one by now."""
         if self._found is not None and wanted == self.filter and scanned > self.scanned:
             self._found.extend(indexes)
@@ -115,7 +119,7 @@ class Ledger:
         checked = [self.proof(row) for row in rows if row]
         proofs = [one.proof if one else Proof.UNCHECKED for one in checked]
         pieces = [Piece(f"{len(self):,} rows", Role.STRONG)]
-        if self.filter.terms:
+        if self._found is not None:
             done = 100 * self.scanned // self.size if self.size else 100
             pieces.append(Piece(f" of {self.size:,} by /{clean(self.filter.text)}", Role.RUNNING))
             pieces += [Piece(f"  {done}% searched", Role.ATTENTION)] if done < 100 else []  # noqa: PLR2004

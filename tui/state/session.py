@@ -9,6 +9,7 @@ from engine.errors import LadingError
 from engine.events import Clock
 from engine.workspace.log_view import CheckpointView
 from engine.workspace.views import Transfer, WorkspaceView
+from tui.state import measures
 from tui.state.board import Board
 from tui.state.desk import Desk
 from tui.state.docket import Docket
@@ -92,6 +93,12 @@ class Session:
             paused=self.paused,
             now=self.clock(),
         )
+
+    @property
+    def checkpoint_age(self) -> str:
+        """How old the newest checkpoint is, as `3s ago`; empty when nobody can tell."""
+        time = self.checkpoint.time if self.checkpoint else None
+        return measures.age(time, self.clock()) if time else ""
 
     def close(self) -> None:
         """Let go of the databases."""

@@ -1,5 +1,9 @@
 """The table over the whole audit log."""
 
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
 from tui.state.audit_lines import Columns, heading, row_line
 from tui.state.glyphs import Glyphs
 from tui.state.ledger import Ledger
@@ -8,7 +12,9 @@ from tui.widgets.table import Table
 
 
 class AuditTable(Table):
-    """Shows a ledger; it reads the pages it shows, and no others."""
+    """Shows a ledger; it reads the pages it shows, and no others. `g` asks where to go instead of going up."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("g", "screen.jump", "Go to")]
 
     def __init__(self, ledger: Ledger, glyphs: Glyphs) -> None:
         super().__init__(glyphs, empty="no rows")
