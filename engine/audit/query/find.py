@@ -10,7 +10,7 @@ SQL (or a scan) says where to look. What it finds is read from the leaf and judg
 INVARIANT: every entry a filter lets through was judged by its leaf and payload; broken rows are never left out.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -87,10 +87,9 @@ def find(log: LogReader, search: Search, progress: Callable[[int], None] = lambd
         Condition("1", exact=False) if everything else condition(search.term, indexed=search.source is Source.INDEX)
     )
     for start, stop in _windows(search):
-        found = list(_selected(log, search, chosen, start, stop))
-        if everything:
-            found = _with_gaps(found, start, stop, newest_first=search.newest_first)
-        for row, salt, body in found:
+        found = _selected(log, search, chosen, start, stop)
+        rows = _with_gaps(found, start, stop, newest_first=search.newest_first) if everything else found
+        for row, salt, body in rows:
             one = _judged(search.term, row, salt, body, exact=chosen.exact)
             if one is not None:
                 yield one
@@ -123,7 +122,7 @@ def _selected(
 
 
 def _with_gaps(
-    found: list[tuple[Row, Any, Any]], start: int, stop: int, *, newest_first: bool
+    found: Iterable[tuple[Row, Any, Any]], start: int, stop: int, *, newest_first: bool
 ) -> list[tuple[Row, Any, Any]]:
     """Put a row without a leaf where the database lacks one."""
     held = {row.index: (row, salt, body) for row, salt, body in found}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from engine.cli import lading
@@ -134,6 +135,18 @@ def test_a_name_without_its_key_is_refused(busy: Path) -> None:
 
 def test_completion_knows_what_the_log_holds(busy: Path) -> None:
     assert [one.text for one in completions(busy, "type:tr", 7)] == ["transfer.*", "transfer.offered"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [("type:tr", ["type:transfer.*", "type:transfer.offered"]), ("since:1h dec", ["since:1h decision:"]), ("x:", [])],
+)
+def test_a_shell_completes_filters(busy: Path, typed: str, offered: list[str]) -> None:
+    shell = ShellComplete(lading, {}, "lading", "_LADING_COMPLETE")
+
+    found = shell.get_completions(["-C", str(busy), "audit", "query"], typed)
+
+    assert [each.value for each in found] == offered
 
 
 def run(home: Path, *arguments: str) -> Any:
