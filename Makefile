@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: install demo test check bench lock clean
+.PHONY: install demo test check conformance bench lock clean
 
 install: $(READY)
 
@@ -29,6 +29,9 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+conformance: $(READY)  # needs Go
+	LADING_CONFORMANCE=1 $(BIN)/pytest tests/conformance
 
 bench: $(READY)
 	$(BIN)/python benchmarks/handoff.py

@@ -68,7 +68,7 @@ class NoteKey:
 
     def __post_init__(self) -> None:
         """Refuse names and keys that no note can carry, and compute the id."""
-        if not self.name or "+" in self.name or any(c.isspace() or c < " " for c in self.name):
+        if not _is_name(self.name):
             raise _malformed(f"the key name {self.name!a} is empty or holds spaces or a plus sign")
         if len(self.public) != _KEY_SIZE:
             raise _malformed(f"the key of {self.name} has {len(self.public)} bytes instead of {_KEY_SIZE}")
@@ -220,12 +220,16 @@ def parse_signature(line: str) -> tuple[str, bytes, bytes]:
     """
     dash, _, rest = line.partition(" ")
     name, _, encoded = rest.partition(" ")
-    if dash != "—" or not name:
+    if dash != "—" or not _is_name(name):
         raise _malformed(f"a signature line reads {line[:80]!a}")
     raw = decode_base64(encoded, what=f"the signature of {name}")
     if len(raw) <= _ID_SIZE:
         raise _malformed(f"the signature of {name!a} is too short")
     return name, raw[:_ID_SIZE], raw[_ID_SIZE:]
+
+
+def _is_name(text: str) -> bool:
+    return text != "" and "+" not in text and not any(c.isspace() or c < " " for c in text)
 
 
 def encode_base64(data: bytes) -> str:

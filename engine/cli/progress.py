@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, Self
 
 import click
@@ -20,11 +21,22 @@ def size(count: int) -> str:
     return f"{amount:.1f} TiB"
 
 
-class Bar:
-    """A bar with rate and time left, fed with `{"step", "done", "total"}` reports; bytes."""
+def number(count: int) -> str:
+    """Write a number for people: `1,200`."""
+    return f"{count:,}"
 
-    def __init__(self, label: str, *, enabled: bool) -> None:
+
+def entries(count: int) -> str:
+    """Write a number of log entries for people: `1,200 entries`."""
+    return f"{count:,} {'entry' if count == 1 else 'entries'}"
+
+
+class Bar:
+    """A bar with rate and time left, fed with `{"step", "done", "total"}` reports; `amount` words what they count."""
+
+    def __init__(self, label: str, *, enabled: bool, amount: Callable[[int], str] = size) -> None:
         self._label = label
+        self._amount = amount
         self._enabled = enabled and sys.stderr.isatty()
         self._step = ""
         self._started = self._drawn = time.monotonic()
@@ -63,5 +75,5 @@ class Bar:
         rate = (done - self._first) / max(now - self._started, 1e-3)
         left = f"{(total - done) / rate:.0f} s left" if rate > 0 and done < total else ""
         bar = "━" * filled + "─" * (WIDTH - filled)
-        how_far = f"{100 * done // total:>3}%  {size(done)} of {size(total)}"
-        return f"{self._step:<9} {bar} {how_far}  {size(int(rate))}/s  {left}"
+        how_far = f"{100 * done // total:>3}%  {self._amount(done)} of {self._amount(total)}"
+        return f"{self._step:<9} {bar} {how_far}  {self._amount(int(rate))}/s  {left}"

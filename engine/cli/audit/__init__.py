@@ -10,6 +10,7 @@ proving     prove, checkpoint, key
 witnessing  witness add, remove, list, policy check; request-cosignature, add-cosignature
 keeping     erase, retain, hold
 forking     fork list, check, compare, resolve
+tiles       tiles, check-tiles
 """
 
 import click
@@ -21,6 +22,7 @@ from engine.cli.audit.keeping import erase, hold, retain
 from engine.cli.audit.proving import checkpoint, key, prove
 from engine.cli.audit.reading import query, show
 from engine.cli.audit.shipping import ship
+from engine.cli.audit.tiles import check_tiles, tiles
 from engine.cli.audit.watching import watch
 from engine.cli.audit.witnessing import add_cosignature, request_cosignature, witness
 
@@ -48,6 +50,8 @@ COMMANDS = (
     retain,
     hold,
     fork,
+    tiles,
+    check_tiles,
 )
 
 for command in COMMANDS:

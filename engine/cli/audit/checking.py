@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from engine.cli.command import Session, verb
-from engine.cli.progress import Bar
+from engine.cli.progress import Bar, entries
 from engine.errors import LogTampered
 
 
@@ -32,7 +32,7 @@ def verify(session: Session, *, incremental: bool) -> int:
     """
     from engine.workspace.record import verify_log
 
-    with Bar("verifying", enabled=not session.as_json) as bar:
+    with Bar("verifying", enabled=not session.as_json, amount=entries) as bar:
         report = verify_log(session.home, bar.update, incremental=incremental)
     session.show(report, _verified)
     return 0 if report["ok"] else LogTampered.exit_code

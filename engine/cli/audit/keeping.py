@@ -7,7 +7,7 @@ import click
 
 from engine.cli.audit.reading import filter_completion
 from engine.cli.command import FAILED, Session, table, verb
-from engine.cli.progress import Bar
+from engine.cli.progress import Bar, entries
 
 _CONDITIONS = (
     click.argument("filter_text", metavar="[FILTER]", default="", shell_complete=filter_completion),
@@ -44,7 +44,7 @@ def erase(session: Session, filter_text: str, **params: Any) -> int:
     What is under a legal hold or still needed is kept, and the command then exits 5. Who asks needs the right to
     govern.
     """
-    with Bar("erasing", enabled=not session.as_json) as bar:
+    with Bar("erasing", enabled=not session.as_json, amount=entries) as bar:
         result = session.act("audit.erase", {"filter": filter_text, **params}, bar.update)
     session.show(result, _erased)
     return FAILED if result["kept"] else 0
@@ -60,7 +60,7 @@ def retain(session: Session, *, dry_run: bool) -> None:
 
     The gateway does it once a day when retention.daily is true. Doing it again erases nothing more.
     """
-    with Bar("erasing", enabled=not session.as_json) as bar:
+    with Bar("erasing", enabled=not session.as_json, amount=entries) as bar:
         result = session.act("audit.retain", {"dry_run": dry_run}, bar.update)
     session.show(result, _retained)
 

@@ -8,7 +8,7 @@ import click
 
 from engine.cli.command import FAILED, Session, verb
 from engine.cli.policy.folder import FILE, FOLDER
-from engine.cli.progress import Bar
+from engine.cli.progress import Bar, number
 
 SINCE = click.option("--since", type=click.DateTime(), help="No decisions before this moment (UTC).")
 LIMIT = click.option("--limit", type=click.IntRange(min=1), help="Only the newest so many.")
@@ -41,7 +41,7 @@ def replay(
 
     from engine.workspace import replaying
 
-    with Bar("replaying", enabled=not session.as_json) as bar:
+    with Bar("replaying", enabled=not session.as_json, amount=number) as bar:
 
         def progress(seen: int) -> None:
             bar.update({"step": "replaying", "detail": f"{seen} decisions"})

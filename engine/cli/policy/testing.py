@@ -8,7 +8,7 @@ import click
 
 from engine.cli.command import FAILED, Session, verb
 from engine.cli.policy.folder import folder, policies_option
-from engine.cli.progress import Bar
+from engine.cli.progress import Bar, number
 
 _REFUSED: Final = "the schema refuses it"
 _OUTPUT: Final = click.Path(path_type=Path, dir_okay=False)
@@ -52,7 +52,7 @@ def test(
     from engine.workspace.policy_tests import Wanted, test_policies
 
     wanted = Wanted(coverage=coverage, mutation=mutate, junit=junit, suggest=suggest)
-    with Bar("mutants", enabled=not session.as_json) as bar:
+    with Bar("mutants", enabled=not session.as_json, amount=number) as bar:
         result = test_policies(folder(session, policies), wanted, bar.update)
     session.show(result, lambda told: "\n".join([*_tested(told), *_suggested(told, suggest)]))
     return 0 if result["ok"] else FAILED

@@ -7,7 +7,7 @@ import click
 
 from engine.cli.command import FAILED, Session, table, verb
 from engine.cli.policy.folder import FOLDER, finding, folder, policies_option
-from engine.cli.progress import Bar
+from engine.cli.progress import Bar, number
 
 
 @click.command(
@@ -76,7 +76,7 @@ def conform(session: Session, checkout: Path) -> int:
     """
     from engine.workspace.policy_upkeep import conform
 
-    with Bar("cases", enabled=not session.as_json) as bar:
+    with Bar("cases", enabled=not session.as_json, amount=number) as bar:
         result = conform(checkout, bar.update)
     session.show(result, _conformed)
     return FAILED if result["failures"] else 0
@@ -104,7 +104,7 @@ def bench(session: Session, policies: Path | None, rounds: int) -> None:
     """Measure how fast policies decide the cases of their own suites: CPU time of loading, deciding, explaining."""
     from engine.workspace.policy_upkeep import bench
 
-    with Bar("rounds", enabled=not session.as_json) as bar:
+    with Bar("rounds", enabled=not session.as_json, amount=number) as bar:
         result = bench(folder(session, policies), rounds, bar.update)
     session.show(result, _measured)
 

@@ -1,0 +1,65 @@
+"""`lading audit tiles, check-tiles`: the log as a folder of files."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.cli.command import Session, verb
+from engine.cli.progress import Bar, entries
+
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@click.command(
+    epilog="\b\nExamples:\n  lading -C acme audit tiles cold/acme\n  lading -C acme audit tiles cold/acme --json"
+)
+@click.argument("folder", type=FOLDER)
+@verb
+def tiles(session: Session, folder: Path) -> None:
+    """Write the log to FOLDER as static files (C2SP tlog-tiles), or add what is new since the last time.
+
+    Leaves and hashes only: payloads, which may have to be erased one day, stay here. What FOLDER has must be a
+    beginning of this log, or the command exits with 4 and writes nothing.
+    """
+    from engine.workspace.tiles import write_tiles
+
+    with Bar("writing", enabled=not session.as_json, amount=entries) as bar:
+        report = write_tiles(session.home, folder, bar.update)
+    session.show(report, _written)
+
+
+def _written(report: dict[str, Any]) -> str:
+    return (
+        f"{click.style('✔', fg='green')} {report['folder']} has {entries(report['size'])} of {report['origin']}"
+        f", {report['added']:,} of them new\n  root {report['root']}"
+    )
+
+
+@click.command(
+    "check-tiles",
+    epilog="\b\nExamples:\n  lading audit check-tiles cold/acme --key acme.example/lading/audit/0+cab6885d+AQOh…",
+)
+@click.argument("folder", type=FOLDER)
+@click.option(
+    "--key", "vkeys", required=True, multiple=True, help="The log's verifier key, from its owner; may be repeated."
+)
+@verb
+def check_tiles(session: Session, folder: Path, vkeys: tuple[str, ...]) -> None:
+    """Compute a folder of tiles again from its entries, up to the root that the log's key signed.
+
+    Needs no workspace. Exits 4 when anything differs, and says which file.
+    """
+    from engine.audit.note import NoteKey
+    from engine.workspace.tiles import check_tiles as check
+
+    with Bar("verifying", enabled=not session.as_json, amount=entries) as bar:
+        report = check(folder, [NoteKey.parse(vkey) for vkey in vkeys], bar.update)
+    session.show(report, _checked)
+
+
+def _checked(report: dict[str, Any]) -> str:
+    return (
+        f"{click.style('✔', fg='green')} {entries(report['size'])} of {report['origin']} hold together\n"
+        f"  root {report['root']}"
+    )
