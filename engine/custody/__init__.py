@@ -4,7 +4,9 @@
                  custody link of whoever hands on what they received
     links        the chain of earlier handoffs that comes with what is handed on
     bill         the bill of lading: its format, how it is signed and sealed
+    annex, age   what replays a party's decisions; encrypted to auditors
     account      verifying a bill offline, from pinned trust alone
+    examination  one run of that: logs, decisions, approvals, earlier (handoffs)
 
 INVARIANTS
 - Every statement names the transfer, the offer it answers and the agreement it stands under; none can be moved to

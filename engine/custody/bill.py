@@ -1,9 +1,12 @@
 """The bill of lading: one canonical JSON file that proves a handoff, built by one of its two parties.
 
-    {"bill": {…}, "signature": <Sigstore bundle over the bill's digest>, "seal": <signed note over both>}
+    {"annexes": {…}, "bill": {…}, "signature": <Sigstore bundle over the bill's digest>, "seal": <signed note>}
 
 The *signature* says which identity issued the bill. The *seal*, by the issuer's log key, covers the signature
 bundle too: a bundle has bytes that its own signature does not cover, and a bill with any byte changed must fail.
+An *annex* holds what replays a party's decisions; the bill names each by two digests and holds without it.
+
+Version 1 had no annexes, no openings of log entries and no place for earlier handoffs; it is read, never made.
 Format: `docs/formats/bill.md`.
 """
 
@@ -11,7 +14,7 @@ import base64
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
@@ -23,6 +26,8 @@ from engine.events import timestamp
 from engine.signing.statement import statement
 
 BILL_TYPE: Final = "urn:lading:bill:v1"
+"""The predicate type of the statement that an issuer signs; the same for both versions of the file."""
+
 BILL_LIMIT: Final = 256 << 20
 """The largest bill in bytes: a manifest of 200,000 files and its model signature fit."""
 
@@ -42,28 +47,83 @@ class EntryEvidence(_Part):
     proof: Annotated[list[Encoded], Field(max_length=64)]
 
 
-class LogEvidence(_Part):
+class Opening(_Part):
+    """What a leaf commits to.
+
+    Attributes:
+        salt: 32 bytes, in base64.
+        payload: the entry's payload, canonical JSON as text.
+    """
+
+    salt: Annotated[str, Field(max_length=44)]
+    payload: Annotated[str, Field(max_length=1 << 20)]
+
+
+class OpenedEntry(EntryEvidence):
+    """One leaf with what it commits to; `opening` is null where the log's owner withholds it."""
+
+    opening: Opening | None
+
+
+class LogEvidenceV1(_Part):
     """What one organization's log says about the transfer: a cosigned checkpoint and the transfer's entries."""
 
     checkpoint: Annotated[str, Field(max_length=65_536)]
     entries: Annotated[list[EntryEvidence], Field(max_length=10_000)]
 
 
-class Bill(_Part):
-    """Everything about one handoff.
+class LogEvidence(_Part):
+    """As version 1 has it, with the entries opened as far as the log's owner discloses them."""
+
+    checkpoint: Annotated[str, Field(max_length=65_536)]
+    entries: Annotated[list[OpenedEntry], Field(max_length=10_000)]
+
+
+class AnnexNamed(_Part):
+    """An annex as the bill binds it.
+
+    Attributes:
+        plaintext: SHA-256 of the annex.
+        sealed: SHA-256 of what stands in the file; the same if it is in the clear.
+        encryption: `none`, or `age` to the auditors its maker named.
+    """
+
+    plaintext: Digest
+    sealed: Digest
+    encryption: Literal["none", "age"]
+
+
+class Earlier(_Part):
+    """An earlier handoff of the same artifact, by which its sender came to hold it.
+
+    Attributes:
+        transfer: its id.
+        bill: digest of the bill about it, if its parties made one.
+        signatures: Sigstore bundles by what they sign: `offer` and `receipt`, and `verdict` if there is one.
+    """
+
+    transfer: TransferId
+    sender: Organization
+    receiver: Organization
+    artifact: Digest
+    bill: Digest | None
+    signatures: dict[str, Bundle]
+
+
+class _Bill(_Part):
+    """What both versions say about one handoff.
 
     Attributes:
         issuer: the party that built it.
         manifest: the manifest's canonical JSON, as text.
         agreement: the agreement's canonical JSON, as text.
         signatures: Sigstore bundles by what they sign: `model`, `manifest`, `offer`, `acceptance`, `receipt`,
-            `verdict`, `agreement:<organization>` twice.
-        decision: the issuer's own decision record, as canonical JSON text.
-        logs: the evidence of both logs, by organization.
+            `verdict`, `agreement:<organization>` twice; from version 2 on `approval` and `break-glass` if the
+            transfer rested on them.
         trust: the trust documents the issuer verified with, as fingerprints by organization.
     """
 
-    format: Literal["lading/bill/v1"] = "lading/bill/v1"
+    format: str
     transfer: TransferId
     issuer: Organization
     issued: AwareDatetime
@@ -73,8 +133,6 @@ class Bill(_Part):
     manifest: str
     agreement: str
     signatures: dict[str, Bundle]
-    decision: str
-    logs: dict[str, LogEvidence]
     trust: dict[str, str]
 
     def to_json(self) -> dict[str, JSON]:
@@ -93,29 +151,63 @@ class Bill(_Part):
         return statement(self.transfer, self.digest, BILL_TYPE, predicate)
 
 
-class SealedBill(_Part):
-    """A bill as the file holds it."""
+class BillV1(_Bill):
+    """`lading/bill/v1`, with the issuer's own decision record alone, as canonical JSON text."""
 
-    bill: Bill
+    format: Literal["lading/bill/v1"] = "lading/bill/v1"
+    decision: str
+    logs: dict[str, LogEvidenceV1]
+
+
+class Bill(_Bill):
+    """`lading/bill/v2`.
+
+    Attributes:
+        logs: the evidence of both logs, by organization.
+        annexes: the annexes in the file, by organization.
+        custody: how the artifact came to the sender, the oldest handoff first.
+    """
+
+    format: Literal["lading/bill/v2"] = "lading/bill/v2"
+    logs: dict[str, LogEvidence]
+    annexes: dict[str, AnnexNamed] = Field(default_factory=dict)
+    custody: Annotated[list[Earlier], Field(max_length=100)] = Field(default_factory=list)
+
+
+AnyBill: TypeAlias = Bill | BillV1
+
+
+class SealedBill(_Part):
+    """A bill as the file holds it; `annexes` are base64 by organization."""
+
+    bill: Bill | BillV1 = Field(discriminator="format")
     signature: Bundle
     seal: str
+    annexes: dict[str, str] | None = None
+
+    def encode(self) -> bytes:
+        """Return the file's bytes."""
+        file: dict[str, JSON] = {"bill": self.bill.to_json(), "signature": self.signature, "seal": self.seal}
+        return canonical(file if self.annexes is None else file | {"annexes": self.annexes})
 
 
-def seal_bill(bill: Bill, signature: bytes, signer: NoteSigner) -> bytes:
-    """Return the file: the bill, its signature bundle, and the seal over both.
+def seal_bill(bill: AnyBill, signature: bytes, signer: NoteSigner, annexes: Mapping[str, bytes] | None = None) -> bytes:
+    """Return the file: the bill, its signature bundle, the seal over both, and the annexes the bill names.
 
     Args:
         bill: the bill.
         signature: the Sigstore bundle over `bill.statement()`.
         signer: the issuer's log key.
+        annexes: what the bill names, by organization.
     """
     bundle = json.loads(signature)
     text = seal_text(bill, bundle)
     note = text + b"\n" + signer.sign(text)
-    return canonical({"bill": bill.to_json(), "signature": bundle, "seal": note.decode()})
+    beside = {org: encode(data) for org, data in (annexes or {}).items()} if isinstance(bill, Bill) else None
+    return SealedBill(bill=bill, signature=bundle, seal=note.decode(), annexes=beside).encode()
 
 
-def seal_text(bill: Bill, signature: Bundle) -> bytes:
+def seal_text(bill: AnyBill, signature: Bundle) -> bytes:
     """Return the note text a seal signs: the bill type, then the SHA-256 of bill and signature, a line each."""
     return f"{BILL_TYPE}\n{sha256(canonical({'bill': bill.to_json(), 'signature': signature}))}\n".encode()
 
@@ -132,10 +224,11 @@ def parse_bill(data: bytes) -> SealedBill:
         raise _not_a_bill(str(error)) from None
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in fault["loc"])
+        field = ".".join(str(part) for part in fault["loc"] if not str(part).startswith("lading/"))
         raise _not_a_bill(f"the bill's field {field}: {fault['msg']}") from None
-    again = canonical({"bill": sealed.bill.to_json(), "signature": sealed.signature, "seal": sealed.seal})
-    if again != data:
+    if isinstance(sealed.bill, BillV1) != (sealed.annexes is None):
+        raise _not_a_bill("a bill of version 2 has annexes beside it, one of version 1 has none")
+    if sealed.encode() != data:
         raise _not_a_bill("the bill has a second way to write one of its values")
     return sealed
 

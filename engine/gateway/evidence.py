@@ -1,12 +1,15 @@
 """What this log says about one transfer, for the partner it is with."""
 
 import base64
+import json
 import re
 from typing import Final
 
 from engine.audit.checkpoint import read_checkpoint
+from engine.audit.entry import Entry
 from engine.audit.log import AuditLog
-from engine.wire.messages import EvidenceEntry, EvidenceMessage
+from engine.digest import canonical
+from engine.wire.messages import EvidenceEntry, EvidenceMessage, OpenedMessage
 
 TILE: Final = re.compile(
     r"(?P<level>[0-9]{1,2})/(?P<number>(?:x[0-9]{3}/){0,5}[0-9]{3})(?:\.p/(?P<width>[0-9]{1,3}))?", re.ASCII
@@ -36,6 +39,42 @@ def evidence_message(organization: str, log: AuditLog, peer: str, transfer: str)
             for entry in entries
         ),
     )
+
+
+def openings(log: AuditLog, peer: str, transfer: str, *, discloses: bool) -> tuple[OpenedMessage, ...]:
+    """Return what a partner may see of the entries about a transfer with it: permits, and what checks found.
+
+    A denial is shown only if its record says that a partner may learn every reason of it (`@disclose("partner")`).
+    A record has what `policy.mask` masks as `masked`, like the log itself.
+
+    Args:
+        log: this log.
+        peer: the partner.
+        transfer: the transfer.
+        discloses: whether this organization discloses anything (`policy.disclose`).
+    """
+    if not discloses:
+        return ()
+    entries = (entry for entry in log.of_transfer(transfer) if entry.public.get("partner") == peer)
+    return tuple(
+        OpenedMessage(
+            index=entry.index,
+            salt=_base64(entry.salt),
+            payload=canonical(entry.payload).decode(),
+        )
+        for entry in entries
+        if entry.salt is not None and _shown(entry)
+    )
+
+
+def _shown(entry: Entry) -> bool:
+    if entry.type in {"decision.permit", "validation.passed", "validation.failed"}:
+        return True
+    if entry.type != "decision.deny":
+        return False
+    record = json.loads(str((entry.payload or {}).get("record", "{}")))
+    reasons = record.get("reasons") or ["no-permit"]
+    return set(reasons) <= set(record.get("disclosed") or ())
 
 
 def read_tile(log: AuditLog, path: str) -> bytes | None:

@@ -12,7 +12,7 @@ from engine.digest import JSON, canonical
 from engine.errors import EvidenceError, InputError
 from engine.events import Event, event_id
 from engine.gateway.admission import accept, accept_again, ask_again, issue_receipt
-from engine.gateway.evidence import evidence_message, read_tile
+from engine.gateway.evidence import evidence_message, openings, read_tile
 from engine.gateway.incoming import ACCEPTED, COMMITTED, Incoming
 from engine.gateway.offers import read_offer
 from engine.gateway.parts import GatewayParts
@@ -23,6 +23,7 @@ from engine.wire.messages import (
     MissingMessage,
     OfferMessage,
     ReceiptMessage,
+    RecordMessage,
     StatusMessage,
 )
 from engine.wire.problem import ProblemError
@@ -80,9 +81,20 @@ class GatewayHandlers:
         )
 
     def evidence(self, peer: str, transfer: str) -> EvidenceMessage:
-        """Return this log's entries about a transfer, proved under the newest checkpoint."""
-        self._find(peer, transfer)
+        """Return this log's entries about a transfer, either way, proved under the newest checkpoint."""
+        self._expect_between(peer, transfer)
         return evidence_message(self._parts.organization, self._parts.log, peer, transfer)
+
+    def record(self, peer: str, transfer: str) -> RecordMessage:
+        """Return what this side discloses of its decisions and checks about a transfer, either way."""
+        self._expect_between(peer, transfer)
+        parts = self._parts
+        shown = parts.statements(transfer) if parts.discloses else {}
+        return RecordMessage(
+            organization=parts.organization,
+            openings=openings(parts.log, peer, transfer, discloses=parts.discloses),
+            statements={name: json.loads(bundle) for name, bundle in shown.items()},
+        )
 
     def agreement(self, peer: str, message: AgreementMessage) -> AgreementMessage:
         """Take in an agreement with this partner and the partner's signature; return what is here."""
@@ -165,6 +177,11 @@ class GatewayHandlers:
         if found is None or found.partner != peer:
             raise ProblemError(404, "No such transfer", codes=("unknown-transfer",))
         return found
+
+    def _expect_between(self, peer: str, transfer: str) -> None:
+        """Answer 404 unless this partner sent the transfer, or gets it."""
+        if self._parts.sent_to(transfer) != peer:
+            self._find(peer, transfer)
 
     def _check_signature(self, peer: str, agreement: Agreement, bundle: bytes) -> None:
         try:

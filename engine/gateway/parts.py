@@ -40,6 +40,9 @@ class GatewayParts:
         keep_attestation: keeps the bundle `model` or `manifest` of an artifact.
         zone: the network zone that an address is in.
         document: this organization's signed trust document.
+        sent_to: the partner of a transfer that this organization sends, by its id; None if there is none.
+        statements: the bundles of approvals that such a transfer rested on, by their names in a bill.
+        discloses: whether partners are shown the records of decisions about their transfers.
     """
 
     organization: str
@@ -64,6 +67,9 @@ class GatewayParts:
     keep_attestation: Callable[[str, str, bytes], None]
     zone: Callable[[str], str]
     document: Callable[[], bytes]
+    sent_to: Callable[[str], str | None]
+    statements: Callable[[str], Mapping[str, bytes]]
+    discloses: bool
 
     def event(
         self,

@@ -17,6 +17,7 @@ from engine.wire.messages import (
     MissingMessage,
     OfferMessage,
     ReceiptMessage,
+    RecordMessage,
     StatusMessage,
 )
 from engine.wire.routes import TRANSFERS
@@ -88,6 +89,10 @@ class CourierPartner:
     def evidence(self, transfer: str) -> EvidenceMessage:
         """Ask for the partner's log entries about the transfer."""
         return self._ask(EvidenceMessage, "GET", f"{TRANSFERS}/{transfer}/evidence")
+
+    def record(self, transfer: str) -> RecordMessage:
+        """Ask for what the partner discloses of its decisions and checks."""
+        return self._ask(RecordMessage, "GET", f"{TRANSFERS}/{transfer}/record")
 
     def agreement(self, message: AgreementMessage) -> AgreementMessage:
         """Show an agreement and the signatures held."""

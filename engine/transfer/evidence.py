@@ -1,6 +1,7 @@
 """What the two logs say about a transfer: each side witnesses the other's, and the sender keeps the proofs of both."""
 
 import base64
+import json
 from http import HTTPStatus
 
 from engine.audit.checkpoint import Checkpoint, open_checkpoint, read_checkpoint
@@ -9,10 +10,11 @@ from engine.audit.merkle import leaf_hash, verify_inclusion
 from engine.audit.note import decode_base64
 from engine.audit.tiles import TileTree
 from engine.audit.witness import add_checkpoint_body
+from engine.custody.bill import Opening
+from engine.custody.logs import unlock
 from engine.digest import canonical
-from engine.errors import InputError, LogTampered
+from engine.errors import InputError, LogTampered, Refused
 from engine.events import Event, event_id
-from engine.transfer.outgoing import Outgoing
 from engine.transfer.partner import Partner
 from engine.transfer.parts import Parts
 from engine.wire.messages import EvidenceMessage
@@ -49,7 +51,7 @@ def seek_cosignature(parts: Parts, partner: Partner, organization: str, note: by
     return False
 
 
-def collect_evidence(parts: Parts, partner: Partner, transfer: Outgoing) -> bytes:
+def collect_evidence(parts: Parts, partner: Partner, organization: str, transfer: str) -> bytes:
     """Fetch the partner's log entries about a transfer, verify every proof, cosign the checkpoint they hang on.
 
     Returns:
@@ -59,26 +61,57 @@ def collect_evidence(parts: Parts, partner: Partner, transfer: Outgoing) -> byte
         LogTampered: an entry is not in the log, or the log does not extend what this organization saw before.
         BadSignature: the checkpoint is not signed by the partner's pinned log key.
     """
-    evidence = partner.evidence(transfer.id)
+    evidence = partner.evidence(transfer)
     note = evidence.checkpoint.encode()
-    checkpoint = open_checkpoint(note, parts.log_keys(transfer.partner)).checkpoint
-    _check_entries(evidence, checkpoint, transfer)
-    parts.remember(transfer.partner, note)
-    cosigned = note + _cosign(parts, partner, transfer.partner, note, checkpoint)
-    parts.remember(transfer.partner, cosigned)
+    checkpoint = open_checkpoint(note, parts.log_keys(organization)).checkpoint
+    _check_entries(evidence, checkpoint, organization, transfer)
+    parts.remember(organization, note)
+    cosigned = note + _cosign(parts, partner, organization, note, checkpoint)
+    parts.remember(organization, cosigned)
     entries = [entry.model_dump(mode="json") for entry in evidence.entries]
     return canonical({"checkpoint": cosigned.decode(), "entries": entries})
 
 
-def _check_entries(evidence: EvidenceMessage, checkpoint: Checkpoint, transfer: Outgoing) -> None:
+def collect_record(partner: Partner, organization: str, transfer: str, evidence: bytes) -> bytes:
+    """Fetch what a partner discloses of its decisions and checks, and hold it to the entries it showed.
+
+    Args:
+        partner: its gateway.
+        organization: which it is.
+        transfer: about which transfer.
+        evidence: what `collect_evidence` returned.
+
+    Returns:
+        Openings by index and statements by name, as canonical JSON; neither from a gateway that knows no records.
+
+    Raises:
+        IntegrityError: an opening is not what its entry commits to.
+    """
+    try:
+        record = partner.record(transfer)
+    except Refused as refusal:
+        if refusal.status != HTTPStatus.NOT_FOUND:
+            raise
+        return canonical({"openings": {}, "statements": {}})
+    leaves = {each["index"]: base64.b64decode(each["leaf"]) for each in json.loads(evidence)["entries"]}
+    openings = {}
+    for each in record.openings:
+        if each.index in leaves:  # newer entries than those it proved are not this bill's
+            opening = Opening(salt=each.salt, payload=each.payload)
+            unlock(organization, each.index, parse_leaf(leaves[each.index]), opening)
+            openings[str(each.index)] = opening.model_dump()
+    return canonical({"openings": openings, "statements": record.statements})
+
+
+def _check_entries(evidence: EvidenceMessage, checkpoint: Checkpoint, organization: str, transfer: str) -> None:
     for entry in evidence.entries:
         leaf = base64.b64decode(entry.leaf)
         proof = [decode_base64(node, what="a proof of the partner's log") for node in entry.proof]
         about = parse_leaf(leaf).get("transfer")
         inside = verify_inclusion(entry.index, checkpoint.size, leaf_hash(leaf), proof, checkpoint.root)
-        if not inside or about != transfer.id:
+        if not inside or about != transfer:
             raise LogTampered(
-                f"{transfer.partner} showed entry {entry.index} of its log, which its checkpoint does not hold",
+                f"{organization} showed entry {entry.index} of its log, which its checkpoint does not hold",
                 remedy="Ask them to run 'lading audit verify', and keep what they sent.",
             )
 

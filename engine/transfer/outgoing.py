@@ -101,6 +101,12 @@ class OutgoingTable:
             )
         return Outgoing(**rows[0])
 
+    def find(self, transfer: str) -> Outgoing | None:
+        """Return one transfer by its whole id."""
+        with self._engine.connect() as connection:
+            row = connection.execute(select(outgoing).where(outgoing.c.id == transfer)).mappings().first()
+        return Outgoing(**row) if row else None
+
     def all(self) -> list[Outgoing]:
         """Return every transfer, newest first."""
         with self._engine.connect() as connection:

@@ -13,6 +13,7 @@ from engine.wire.messages import (
     EvidenceMessage,
     OfferMessage,
     ReceiptMessage,
+    RecordMessage,
     StatusMessage,
 )
 
@@ -77,6 +78,10 @@ class Partner(Protocol):
 
     def evidence(self, transfer: str) -> EvidenceMessage:
         """Ask for the partner's log entries about the transfer, with proofs."""
+        ...
+
+    def record(self, transfer: str) -> RecordMessage:
+        """Ask for what the partner discloses of its decisions and checks about the transfer."""
         ...
 
     def agreement(self, message: AgreementMessage) -> AgreementMessage:

@@ -31,7 +31,7 @@ from engine.findings import Report
 from engine.manifest.artifact import Artifact
 from engine.signing import Signed
 from engine.transfer.asking import ask_send
-from engine.transfer.evidence import collect_evidence, seek_cosignature
+from engine.transfer.evidence import collect_evidence, collect_record, seek_cosignature
 from engine.transfer.outgoing import Outgoing
 from engine.transfer.parts import OFFER_LIFE, VERDICT_SECONDS, Parts
 from engine.transfer.reports import footprint, refuse, transfer_event
@@ -176,14 +176,15 @@ def witness(parts: Parts, transfer: Outgoing) -> Outgoing:
     """Have the partner witness this log, witness theirs, and keep the proofs of both."""
     partner = parts.connect(transfer.partner)
     reconnecting(parts, lambda: seek_cosignature(parts, partner, transfer.partner))
-    evidence = reconnecting(parts, lambda: collect_evidence(parts, partner, transfer))
+    evidence = reconnecting(parts, lambda: collect_evidence(parts, partner, transfer.partner, transfer.id))
+    record = reconnecting(parts, lambda: collect_record(partner, transfer.partner, transfer.id, evidence))
     kept = parts.table.document(transfer.id, "verdict") or b""
     said = Verdict.read(_payload(parts, transfer, Verdict, kept))
     state = "completed" if said.verdict == "released" else "quarantined"
     kind = "transfer.completed" if said.verdict == "released" else "transfer.failed"
     payload = {"verdict": said.verdict, "chunks": transfer.chunks_total, "sent": transfer.chunks_sent}
     parts.recorder.record(transfer_event(transfer, kind, said.nonce, payload | {"footprint": footprint()}))
-    return parts.table.save(replace(transfer, step="done", state=state), {"evidence": evidence})
+    return parts.table.save(replace(transfer, step="done", state=state), {"evidence": evidence, "record": record})
 
 
 STEPS: Final[dict[str, Step]] = {

@@ -23,6 +23,7 @@ from engine.wire.messages import (
     MissingMessage,
     OfferMessage,
     ReceiptMessage,
+    RecordMessage,
     StatusMessage,
 )
 from engine.wire.problem import UNTRUSTED, ProblemError
@@ -74,6 +75,10 @@ class Handlers(Protocol):
 
     def evidence(self, peer: str, transfer: str) -> EvidenceMessage:
         """Return what this side's log says about a transfer."""
+        ...
+
+    def record(self, peer: str, transfer: str) -> RecordMessage:
+        """Return what this side discloses of its decisions and checks about a transfer."""
         ...
 
     def agreement(self, peer: str, message: AgreementMessage) -> AgreementMessage:
@@ -185,6 +190,9 @@ class _Desk:
 
     def evidence(self, request: Request) -> Answer:
         return Answer(self._handlers.evidence(request.peer, request.names["transfer"]).body())
+
+    def record(self, request: Request) -> Answer:
+        return Answer(self._handlers.record(request.peer, request.names["transfer"]).body())
 
     def agreement(self, request: Request) -> Answer:
         return Answer(self._handlers.agreement(request.peer, AgreementMessage.parse(request.body)).body())

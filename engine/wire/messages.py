@@ -219,6 +219,34 @@ class EvidenceMessage(Message):
     decision: Annotated[str, Field(max_length=1 << 20)] | None = None
 
 
+class OpenedMessage(Message):
+    """What one entry of the other side's log commits to.
+
+    Attributes:
+        index: of the leaf.
+        salt: 32 bytes, in base64.
+        payload: canonical JSON.
+    """
+
+    index: Annotated[int, Field(ge=0, lt=1 << 53)]
+    salt: Annotated[Base64, Field(max_length=44)]
+    payload: Annotated[str, Field(max_length=1 << 20)]
+
+
+class RecordMessage(Message):
+    """What the other side discloses of its decisions and checks about one transfer.
+
+    Attributes:
+        organization: whose they are.
+        openings: of entries that `EvidenceMessage` has; the others are withheld.
+        statements: bundles of the `approval` and the `break-glass` ticket the transfer rested on.
+    """
+
+    organization: Organization
+    openings: Annotated[tuple[OpenedMessage, ...], Field(max_length=4096)]
+    statements: Annotated[dict[str, Bundle], Field(max_length=2)]
+
+
 class AgreementMessage(Message):
     """An agreement and the signatures that are there so far; both as question and as answer.
 

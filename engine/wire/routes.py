@@ -46,6 +46,7 @@ ROUTES: Final = (
     Route("missing", "GET", f"{TRANSFERS}/{TRANSFER}/missing"),
     Route("commit", "POST", f"{TRANSFERS}/{TRANSFER}/commit"),
     Route("evidence", "GET", f"{TRANSFERS}/{TRANSFER}/evidence"),
+    Route("record", "GET", f"{TRANSFERS}/{TRANSFER}/record"),
     Route("agreement", "POST", "/v1/agreements", AGREEMENT_LIMIT),
     Route("add_checkpoint", "POST", "/v1/witness/add-checkpoint", WITNESS_LIMIT),
     Route("checkpoint", "GET", "/v1/log/checkpoint"),

@@ -1,6 +1,7 @@
 """The gateway's parts, composed from an office."""
 
 from engine.gateway.parts import GatewayParts
+from engine.transfer.tickets import REVIEWED, USED
 from engine.wire.journal import Journal
 from engine.workspace.layout import Layout
 from engine.workspace.office import Office
@@ -32,7 +33,23 @@ def gateway_parts(office: Office, journal: Journal) -> GatewayParts:
         keep_attestation=office.keep_attestation,
         zone=settings.zones.of,
         document=lambda: own_document(office.layout),
+        sent_to=lambda transfer: sent_to(office, transfer),
+        statements=lambda transfer: approvals_of(office, transfer),
+        discloses=settings.policy.disclose,
     )
+
+
+def sent_to(office: Office, transfer: str) -> str | None:
+    """Return whom this organization sends a transfer to, by its whole id; None if it does not."""
+    found = office.outgoing.find(transfer)
+    return found.partner if found else None
+
+
+def approvals_of(office: Office, transfer: str) -> dict[str, bytes]:
+    """Return the bundles of the approval and the ticket that a transfer rested on, by their names in a bill."""
+    ticket = office.tickets.of_transfer(transfer, (USED, REVIEWED))
+    found = {"approval": office.outgoing.document(transfer, "approval"), "break-glass": ticket and ticket.statement}
+    return {name: bundle for name, bundle in found.items() if bundle}
 
 
 def own_document(layout: Layout) -> bytes:

@@ -95,9 +95,10 @@ class GatewaySettings(_Section):
 
 
 class PolicySettings(_Section):
-    """What the records of decisions keep."""
+    """What the records of decisions keep, and whether partners see those about their own transfers."""
 
     mask: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")], ...] = ()
+    disclose: bool = True
 
 
 class RetentionSettings(_Section):

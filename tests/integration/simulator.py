@@ -32,6 +32,7 @@ from engine.wire.messages import (
     MissingMessage,
     OfferMessage,
     ReceiptMessage,
+    RecordMessage,
     StatusMessage,
 )
 from engine.wire.problem import Problem, ProblemError
@@ -259,6 +260,9 @@ class Link:
 
     def evidence(self, transfer: str) -> EvidenceMessage:
         return self._ask("evidence", lambda: self._other.handlers.evidence(self._us, transfer))
+
+    def record(self, transfer: str) -> RecordMessage:
+        return self._ask("record", lambda: self._other.handlers.record(self._us, transfer))
 
     def agreement(self, message: AgreementMessage) -> AgreementMessage:
         sent = AgreementMessage.parse(message.body())

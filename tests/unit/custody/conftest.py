@@ -17,7 +17,7 @@ from engine.agreement import Agreement
 from engine.audit.checkpoint import read_checkpoint
 from engine.audit.note import NoteKey, NoteSigner
 from engine.audit.witness import add_checkpoint_body
-from engine.custody.bill import Bill, EntryEvidence, LogEvidence, seal_bill
+from engine.custody.bill import AnyBill, BillV1, EntryEvidence, LogEvidenceV1, seal_bill
 from engine.custody.statements import (
     Acceptance,
     Approval,
@@ -115,7 +115,7 @@ class Handoff:
             )
         )
 
-    def evidence(self, office: Office, *, witness: Office | None, without: str = "") -> LogEvidence:
+    def evidence(self, office: Office, *, witness: Office | None, without: str = "") -> LogEvidenceV1:
         """What a log says about the transfer, under its newest checkpoint, cosigned if there is a witness."""
         log, note = office.log, office.log.checkpoint()
         size = read_checkpoint(note).size
@@ -125,7 +125,7 @@ class Handoff:
         proofs = {
             each.index: [base64.b64encode(node).decode() for node in log.prove(each.index, size)] for each in entries
         }
-        return LogEvidence(
+        return LogEvidenceV1(
             checkpoint=note.decode(),
             entries=[
                 EntryEvidence(index=each.index, leaf=base64.b64encode(each.leaf).decode(), proof=proofs[each.index])
@@ -133,7 +133,7 @@ class Handoff:
             ],
         )
 
-    def bill(self, **changes: Any) -> Bill:
+    def bill(self, **changes: Any) -> BillV1:
         """A bill that Acme issues about this handoff; keywords replace its fields."""
         manifest = self.packed.manifest
         facts: dict[str, Any] = {
@@ -153,9 +153,9 @@ class Handoff:
             },
             "trust": {org: fingerprint(TrustFolder(self.trust).partner(org)) for org in (ACME, BOREALIS)},
         }
-        return Bill(**facts | changes)
+        return BillV1(**facts | changes)
 
-    def issue(self, bill: Bill, *, who: str = ADA, signer: NoteSigner | None = None) -> bytes:
+    def issue(self, bill: AnyBill, *, who: str = ADA, signer: NoteSigner | None = None) -> bytes:
         """Sign and seal a bill, as its issuer may for any content: an honest one and a dishonest one alike."""
         office = self.acme if who.endswith(ACME) else self.borealis
         return seal_bill(bill, office.sign(bill.statement(), who), signer or office.log_signer)

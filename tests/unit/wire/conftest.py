@@ -34,7 +34,9 @@ from engine.wire.messages import (
     EvidenceMessage,
     MissingMessage,
     OfferMessage,
+    OpenedMessage,
     ReceiptMessage,
+    RecordMessage,
     StatusMessage,
 )
 from engine.wire.server import UnixServer
@@ -98,6 +100,11 @@ class Desk:
         self._note("evidence", peer, transfer)
         entry = EvidenceEntry(index=7, leaf="bGVhZg==", proof=("AAAA",))
         return EvidenceMessage(organization="borealis.example", checkpoint="note", entries=(entry,))
+
+    def record(self, peer: str, transfer: str) -> RecordMessage:
+        self._note("record", peer, transfer)
+        opened = OpenedMessage(index=7, salt="AAAA", payload="{}")
+        return RecordMessage(organization="borealis.example", openings=(opened,), statements={})
 
     def agreement(self, peer: str, message: AgreementMessage) -> AgreementMessage:
         self._note("agreement", peer, message)

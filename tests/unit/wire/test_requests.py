@@ -14,6 +14,7 @@ from engine.wire.messages import (
     MissingMessage,
     OfferMessage,
     ReceiptMessage,
+    RecordMessage,
     StatusMessage,
 )
 from engine.wire.problem import ProblemError
@@ -55,6 +56,7 @@ def test_a_large_offer_passes_through_whole(gateway: Any, courier: Any) -> None:
         ("missing", "GET", "/missing", MissingMessage),
         ("commit", "POST", "/commit", ReceiptMessage),
         ("evidence", "GET", "/evidence", EvidenceMessage),
+        ("record", "GET", "/record", RecordMessage),
     ],
 )
 def test_each_question_about_a_transfer_reaches_its_handler(

@@ -1,0 +1,345 @@
+"""One examination of one bill: each step proves one thing, in the order of the handoff, and says so."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+from engine.agreement import Agreement, parse_agreement, standing
+from engine.audit.note import Algorithm, NoteKey, decode_base64, open_note
+from engine.checks.signatures import Evidence, check_signatures
+from engine.custody.account import Account, Statement
+from engine.custody.annex import Annex
+from engine.custody.approvals import check_approvals
+from engine.custody.bill import BILL_TYPE, Bill, BillV1, SealedBill, seal_text
+from engine.custody.decisions import DecisionTold, demand_cited, found_by, told_decisions
+from engine.custody.earlier import tell_earlier
+from engine.custody.logs import RECEIVER_EVENTS, SENDER_EVENTS, ProvedLog, demand_events, grade, open_further, prove_log
+from engine.custody.statements import Acceptance, Answer, DeliveryReceipt, Offer, Verdict, check_answer
+from engine.digest import JSON, canonical, sha256
+from engine.errors import EvidenceError, IntegrityError
+from engine.events import timestamp
+from engine.manifest import Manifest, parse_manifest
+from engine.signing.organization_trust import Signed
+from engine.signing.trust_folder import TrustFolder
+
+if TYPE_CHECKING:
+    from pyrage.x25519 import Identity
+
+SKEW: Final = timedelta(minutes=5)
+"""How far the clocks of two organizations may be apart."""
+
+_ANSWERS: Final[Mapping[str, type[Answer]]] = {"acceptance": Acceptance, "receipt": DeliveryReceipt, "verdict": Verdict}
+
+
+class Examination:
+    """One run over one bill; collects what it proved.
+
+    Args:
+        sealed: the bill, read.
+        trust: what is pinned.
+        identities: private keys of age, for encrypted annexes.
+    """
+
+    def __init__(self, sealed: SealedBill, trust: TrustFolder, identities: "tuple[Identity, ...]" = ()) -> None:
+        self._sealed = sealed
+        self._bill = sealed.bill
+        self._trust = trust
+        self._identities = identities
+        self._proved: list[str] = []
+        self._statements: list[Statement] = []
+        self._times: list[tuple[str, datetime]] = []
+
+    def account(self) -> Account:
+        """Prove everything, or raise at the first thing that does not hold.
+
+        Raises:
+            EvidenceError: something does not hold.
+            InputError: something is unreadable.
+        """
+        bill = self._bill
+        self._check_parties()
+        annexes = self._check_annexes()
+        self._check_seal()
+        manifest = self._check_artifact()
+        offer, offered = self._check_offer()
+        agreement = self._check_agreement(offer)
+        answers = self._check_answers(offer, offered)
+        logs = self._check_logs(offered, answers)
+        earlier = tell_earlier(bill.custody, bill.artifact, bill.sender, self._trust) if isinstance(bill, Bill) else ()
+        decisions: tuple[DecisionTold, ...] = ()
+        findings: tuple[Mapping[str, JSON], ...] = ()
+        if isinstance(bill, Bill):
+            logs = {
+                org: open_further(log, annexes[org].openings) if org in annexes else log for org, log in logs.items()
+            }
+            decisions = tuple(self._decisions(logs, offer, Acceptance.read(answers["acceptance"]), annexes))
+            findings = tuple(each for log in logs.values() for each in found_by(log))
+            self._check_approvals(offer, logs[bill.sender])
+            self._check_times(logs.values())
+        return Account(
+            format=bill.format,
+            transfer=bill.transfer,
+            artifact=f"{manifest.name}:{manifest.version}",
+            root=bill.artifact,
+            sender=bill.sender,
+            receiver=bill.receiver,
+            agreement=agreement.digest,
+            purpose=offer.purpose,
+            issuer=bill.issuer,
+            verdict=Verdict.read(answers["verdict"]).verdict,
+            proved=tuple(self._proved),
+            grade=self._grade(logs),
+            statements=tuple(self._statements),
+            decisions=decisions,
+            findings=findings,
+            annexes=self._annex_states(annexes),
+            earlier=tuple(earlier),
+        )
+
+    def _check_parties(self) -> None:
+        bill = self._bill
+        if bill.sender == bill.receiver or bill.issuer not in (bill.sender, bill.receiver):
+            raise _broken(f"its issuer {bill.issuer} is not one of two different parties")
+        if set(bill.logs) != {bill.sender, bill.receiver}:
+            raise _broken(f"it has log evidence of {', '.join(sorted(bill.logs)) or 'nobody'}, expected both parties'")
+
+    def _check_annexes(self) -> dict[str, Annex]:
+        """Hold every annex to the two digests that bind it; return those that can be read here."""
+        bill, beside = self._bill, self._sealed.annexes or {}
+        named = bill.annexes if isinstance(bill, Bill) else {}
+        if set(beside) != set(named) or not set(named) <= {bill.sender, bill.receiver}:
+            raise _broken(f"it names annexes of {sorted(named)} and has those of {sorted(beside)}")
+        opened: dict[str, Annex] = {}
+        for org, binding in named.items():
+            data: bytes | None = decode_base64(beside[org], what=f"the annex of {org}")
+            if sha256(data or b"") != binding.sealed:
+                raise _broken(f"the annex of {org} is another than the one it names")
+            if binding.encryption == "age":
+                data = self._decrypt(data or b"")
+            if data is None:
+                continue
+            if sha256(data) != binding.plaintext:
+                raise _broken(f"the annex of {org} opens to another text than the one it names")
+            opened[org] = Annex.parse(data, organization=org, transfer=bill.transfer)
+        return opened
+
+    def _decrypt(self, data: bytes) -> bytes | None:
+        if not self._identities:
+            return None
+        from engine.custody.age import decrypt
+
+        return decrypt(data, self._identities)
+
+    def _annex_states(self, opened: Collection[str]) -> dict[str, str]:
+        bill = self._bill
+        named = bill.annexes if isinstance(bill, Bill) else {}
+        return {
+            org: "opened" if org in opened else "sealed for others" if org in named else "none"
+            for org in (bill.sender, bill.receiver)
+        }
+
+    def _check_seal(self) -> None:
+        """The issuer's log key covers every byte; the issuer's identity covers the bill."""
+        bill, note = self._bill, self._sealed.seal.encode()
+        opened = open_note(note, _keys(self._trust.document(bill.issuer).log_keys))
+        text = seal_text(bill, self._sealed.signature)
+        expected_lines = 4  # two of text, one empty, one signature
+        if opened.text != text or note.count(b"\n") != expected_lines:
+            raise _broken("its seal is over other content")
+        signed = self._verify(bill.issuer, self._sealed.signature, BILL_TYPE)
+        if signed.payload != bill.statement():
+            raise _broken("its signature is over another bill")
+        self._proved.append(f"issued by {signed.signatory.identity} for {bill.issuer} at {signed.time:%F %T}Z")
+
+    def _check_artifact(self) -> Manifest:
+        bill = self._bill
+        manifest = parse_manifest(bill.manifest.encode())
+        if manifest.root != bill.artifact:
+            raise _broken(f"its manifest describes {manifest.root}, not {bill.artifact}")
+        owner = manifest.organization
+        evidence = Evidence(
+            manifest=manifest,
+            model_signature=canonical(self._bundle("model")),
+            manifest_attestation=canonical(self._bundle("manifest")),
+            origin=self._trust.organization_trust(owner),
+        )
+        for finding in check_signatures(evidence):
+            raise _broken(f"{finding.subject}: {finding.message}")
+        self._proved.append(f"{owner} signed its {len(manifest.files)} files and its manifest")
+        return manifest
+
+    def _check_offer(self) -> tuple[Offer, Signed]:
+        bill = self._bill
+        signed = self._verify(bill.sender, self._bundle("offer"), Offer.predicate_type())
+        offer = Offer.read(signed)
+        stated = (offer.transfer, offer.sender, offer.receiver, offer.artifact)
+        if stated != (bill.transfer, bill.sender, bill.receiver, bill.artifact):
+            raise _broken("its offer is about another handoff")
+        if offer.manifest != sha256(bill.manifest.encode()):
+            raise _broken("its offer is about another manifest")
+        own = bill.decision if isinstance(bill, BillV1) and bill.issuer == bill.sender else None
+        if own is not None and sha256(own.encode())[:32] != offer.decision.id:
+            raise _broken("its decision record is not the one the offer cites")
+        self._proved.append(f"{offer.sender} offered it for {offer.purpose!r} ({signed.signatory.identity})")
+        self._state("offer", bill.sender, signed, f"for {offer.purpose!r}, asked for by {offer.requester}")
+        return offer, signed
+
+    def _check_agreement(self, offer: Offer) -> Agreement:
+        bill = self._bill
+        agreement = parse_agreement(bill.agreement.encode())
+        if agreement.digest != offer.agreement or {agreement.provider, agreement.consumer} != {
+            bill.sender,
+            bill.receiver,
+        }:
+            raise _broken("its agreement is not the one the offer cites")
+        bundles = {org: canonical(self._bundle(f"agreement:{org}")) for org in (bill.sender, bill.receiver)}
+        trusts = {org: self._trust.organization_trust(org) for org in bundles}
+        documents = {org: self._trust.document(org).digest for org in bundles}
+        stands = standing(agreement, bundles, trusts, offer.issued, documents=documents)
+        if not stands.in_force:
+            raise _broken(f"the agreement was not in force: {'; '.join(p.message for p in stands.problems)}")
+        self._proved.append(f"both parties signed agreement {agreement.id}, in force when it was offered")
+        for org, signed in stands.signed.items():
+            self._state(f"agreement:{org}", org, signed, f"agreement {agreement.id}")
+        return agreement
+
+    def _check_answers(self, offer: Offer, offered: Signed) -> dict[str, Signed]:
+        answers: dict[str, Signed] = {}
+        for name, kind in _ANSWERS.items():
+            signed = self._verify(self._bill.receiver, self._bundle(name), kind.predicate_type())
+            answer = kind.read(signed)
+            check_answer(answer, offer, offered.payload)
+            if isinstance(answer, Verdict) and answer.receipt != sha256(answers["receipt"].payload):
+                raise _broken("its verdict is about another receipt")
+            answers[name] = signed
+            said = f"{name}: {answer.verdict}" if isinstance(answer, Verdict) else name
+            self._proved.append(f"{self._bill.receiver} signed the {said} ({signed.signatory.identity})")
+            self._state(name, self._bill.receiver, signed, _says(answer))
+        return answers
+
+    def _check_logs(self, offered: Signed, answers: Mapping[str, Signed]) -> dict[str, ProvedLog]:
+        """Prove that each party's log holds its events of this handoff."""
+        digests = {name: sha256(signed.payload) for name, signed in answers.items()}
+        digests["offer"] = sha256(offered.payload)
+        bill = self._bill
+        logs: dict[str, ProvedLog] = {}
+        for owner, other, events in (
+            (bill.sender, bill.receiver, SENDER_EVENTS),
+            (bill.receiver, bill.sender, RECEIVER_EVENTS),
+        ):
+            logs[owner] = log = prove_log(
+                owner,
+                bill.logs[owner],
+                transfer=bill.transfer,
+                log_keys=_keys(self._trust.document(owner).log_keys),
+                witness_keys=[*_keys(self._trust.document(other).witness_keys), *self._third_parties()],
+            )
+            demand_events(log, events, digests)
+            by = f", witnessed by {', '.join(_witness(name) for name in log.cosigned)}" if log.cosigned else ""
+            self._proved.append(f"the log of {owner} holds it, at size {log.checkpoint.size}{by}")
+        return logs
+
+    def _third_parties(self) -> list[NoteKey]:
+        """Return the pinned witness keys that are neither party's, by key and by name alike."""
+        documents = [self._trust.document(org) for org in (self._bill.sender, self._bill.receiver)]
+        theirs = _keys([vkey for each in documents for vkey in (*each.log_keys, *each.witness_keys)])
+        known = {key.public for key in theirs} | {key.name for key in theirs}
+        pinned = _keys(each.vkey for each in self._trust.witnesses())
+        parties = tuple(f"{each.organization}/" for each in documents)
+        return [
+            key
+            for key in pinned
+            if key.algorithm is Algorithm.COSIGNATURE
+            and not {key.public, key.name} & known
+            and not key.name.startswith(parties)
+        ]
+
+    def _grade(self, logs: Mapping[str, ProvedLog]) -> str:
+        witnesses = {org: [key.name for key in _keys(self._trust.document(org).witness_keys)] for org in logs}
+        return grade(logs, witnesses, [key.name for key in self._third_parties()])
+
+    def _decisions(
+        self, logs: Mapping[str, ProvedLog], offer: Offer, acceptance: Acceptance, annexes: Mapping[str, Annex]
+    ) -> Iterator[DecisionTold]:
+        """Bind the decisions of both sides to their logs; those the statements cite must be there."""
+        bill = self._bill
+        for owner, cited, name in (
+            (bill.sender, offer.decision, "offer"),
+            (bill.receiver, acceptance.decision, "acceptance"),
+        ):
+            demand_cited(logs[owner], cited, name)
+            self._proved.append(f"the log of {owner} holds the permit that its {name} cites ({cited.id})")
+            yield from told_decisions(logs[owner], cited.id, bill.artifact, annexes.get(owner))
+
+    def _check_approvals(self, offer: Offer, log: ProvedLog) -> None:
+        decided = [entry for entry in log.entries if entry.payload is not None]
+        for name, signed, says in check_approvals(
+            self._bill.signatures, offer, log, decided, self._trust.organization_trust(offer.sender)
+        ):
+            self._state(name, offer.sender, signed, says)
+            self._proved.append(f"{signed.signatory.identity} of {offer.sender} signed the {name}: {says}")
+
+    def _check_times(self, logs: Iterable[ProvedLog]) -> None:
+        """Hold the statements to their order, and to the witnesses' clocks that saw them logged.
+
+        The offer comes before its answers; nothing that a cosigned log holds is younger than the cosignature.
+        """
+        times = dict(self._times)
+        order = [name for name in ("offer", "acceptance", "receipt", "verdict") if name in times]
+        for before, after in pairwise(order):
+            if times[after] < times[before] - SKEW:
+                raise _broken(f"its {after} is signed at {times[after]:%F %T}Z, before its {before}")
+        newest = max(times[name] for name in order)
+        for log in logs:
+            for name, seen in log.cosigned.items():
+                if seen < (newest - SKEW).timestamp():
+                    raise _broken(
+                        f"{_witness(name)} saw the log of {log.owner} before the last statement in it was signed"
+                    )
+
+    def _state(self, name: str, organization: str, signed: Signed, says: str) -> None:
+        self._times.append((name, signed.time))
+        self._statements.append(
+            Statement(
+                name=name,
+                organization=organization,
+                signer=signed.signatory.identity,
+                time=timestamp(signed.time),
+                says=says,
+            )
+        )
+
+    def _bundle(self, name: str) -> dict[str, Any]:
+        try:
+            return self._bill.signatures[name]
+        except KeyError:
+            raise _broken(f"it lacks the signature {name!r}") from None
+
+    def _verify(self, organization: str, bundle: object, predicate_type: str) -> Signed:
+        trust = self._trust.organization_trust(organization)
+        return trust.verify(canonical(bundle), predicate_type=predicate_type, limit=64 << 20)
+
+
+def _says(answer: Answer) -> str:
+    match answer:
+        case Acceptance():
+            return f"will take it until {timestamp(answer.deadline)}"
+        case DeliveryReceipt():
+            return f"holds all {answer.size} bytes"
+        case Verdict():
+            return ", ".join([answer.verdict, *answer.findings])
+        case _:
+            return ""
+
+
+def _witness(name: str) -> str:
+    return name.removesuffix("/lading/witness")
+
+
+def _keys(vkeys: Iterable[str]) -> list[NoteKey]:
+    return [NoteKey.parse(vkey) for vkey in vkeys]
+
+
+def _broken(why: str) -> EvidenceError:
+    return IntegrityError(f"the bill does not hold: {why}", remedy="Do not rely on it; ask its issuer for another.")

@@ -1,0 +1,102 @@
+"""What the logs of both sides prove about a transfer, gathered for a bill."""
+
+import base64
+import json
+from typing import Any, Final
+
+from engine.audit.checkpoint import open_checkpoint, read_checkpoint
+from engine.audit.entry import Entry, parse_leaf
+from engine.audit.note import NoteKey, split_note
+from engine.gateway.evidence import openings
+from engine.transfer.evidence import collect_evidence, collect_record
+from engine.transfer.parts import Parts
+from engine.workspace.office import Office
+
+NEEDED: Final = frozenset({"transfer.offered", "receipt.received", "transfer.accepted", "receipt.issued"})
+LAST: Final = frozenset({"verdict.received", "verdict.issued"})
+
+
+def own_log(office: Office, partner: str, transfer: str) -> tuple[dict[str, Any], bool]:
+    """Prove this log's entries about a transfer, opened as far as partners may see them.
+
+    Returns:
+        The evidence as a bill has it, and whether the partner's witness cosigned its checkpoint.
+    """
+    entries = [each for each in office.log.of_transfer(transfer) if _belongs(each, partner)]
+    least = 1 + max((each.index for each in entries if each.type in NEEDED | LAST), default=-1)
+    note, witnessed = _checkpoint(office, partner, least)
+    size = read_checkpoint(note).size
+    shown = openings(office.log, partner, transfer, discloses=office.settings.policy.disclose)
+    opened = {each.index: {"salt": each.salt, "payload": each.payload} for each in shown}
+    return {
+        "checkpoint": note.decode(),
+        "entries": [
+            {
+                "index": each.index,
+                "leaf": base64.b64encode(each.leaf).decode(),
+                "proof": [base64.b64encode(node).decode() for node in office.log.prove(each.index, size)],
+                "opening": opened.get(each.index),
+            }
+            for each in entries
+            if each.index < size
+        ],
+    }, witnessed
+
+
+def partners_log(
+    parts: Parts, partner: str, transfer: str, kept: tuple[bytes | None, bytes | None] | None
+) -> tuple[dict[str, Any], dict[str, Any], bool]:
+    """Return what the partner's log proves, opened as far as the partner discloses, and its statements.
+
+    Args:
+        parts: what reaches the partner.
+        partner: which it is.
+        transfer: about which transfer.
+        kept: evidence and record as they were collected when the transfer ended; what is missing is asked for now.
+
+    Returns:
+        The evidence as a bill has it; the approvals by name; whether this organization's witness cosigned it.
+
+    Raises:
+        PartnerUnreachable, Refused: nothing is kept, and the partner does not answer.
+    """
+    evidence, record = kept or (None, None)
+    if evidence is None or record is None:
+        gateway = parts.connect(partner)
+        evidence = evidence or collect_evidence(parts, gateway, partner, transfer)
+        record = collect_record(gateway, partner, transfer, evidence)
+    proved, told = json.loads(evidence), json.loads(record)
+    entries = [
+        each | {"opening": told["openings"].get(str(each["index"]))}
+        for each in proved["entries"]
+        if not _is_bill(base64.b64decode(each["leaf"]))
+    ]
+    return {"checkpoint": proved["checkpoint"], "entries": entries}, dict(told["statements"]), True
+
+
+def _belongs(entry: Entry, partner: str) -> bool:
+    """Say whether an entry is part of the handoff; that a bill was made about it is not."""
+    return entry.public.get("partner") == partner and entry.type != "bill.created"
+
+
+def _is_bill(leaf: bytes) -> bool:
+    return parse_leaf(leaf)["type"] == "bill.created"
+
+
+def _checkpoint(office: Office, partner: str, least: int) -> tuple[bytes, bool]:
+    """Return the checkpoint of at least so many entries that the most witnesses cosigned, the oldest of them.
+
+    A partner's witness and third parties that are pinned count; without any, it is the newest one.
+    """
+    theirs = [NoteKey.parse(vkey) for vkey in office.trust.partner(partner).witness_keys]
+    known = [*theirs, *(NoteKey.parse(pin.vkey) for pin in office.trust.witnesses())]
+    notes = [note for key in known if (note := office.log.cosigned_checkpoint(key.name)) is not None]
+    notes = [note for note in notes if read_checkpoint(note).size >= least] or [office.log.checkpoint()]
+    own = office.log_keys(office.organization)
+
+    def rank(note: bytes) -> tuple[int, int]:
+        return len(split_note(note)[1]), -read_checkpoint(note).size
+
+    best = max(notes, key=rank)
+    names = {signed.key.name for signed in open_checkpoint(best, [*own, *known]).cosigned}
+    return best, bool(names & {key.name for key in theirs})
