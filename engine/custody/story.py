@@ -40,6 +40,9 @@ class Said:
         organization: in whose name.
         signer: who signed; None unless it is verified.
         time: when, by that organization's timestamp authority, RFC 3339; None unless it is verified.
+        log: the base URL that names the transparency log; None unless it is verified.
+        log_index: the entry of the certificate and signature there; None unless it is verified.
+        root: fingerprint of the trusted root it was verified under; None unless it is verified.
         statement: SHA-256 of the statement; None if it is not here.
         proof: how far it is proved.
         why: why it is not verified; empty if it is.
@@ -49,6 +52,9 @@ class Said:
     organization: str
     signer: str | None = None
     time: str | None = None
+    log: str | None = None
+    log_index: int | None = None
+    root: str | None = None
     statement: str | None = None
     proof: Proof
     why: str = ""
@@ -198,6 +204,9 @@ def proved(name: str, organization: str, signed: Signed) -> Said:
         organization=organization,
         signer=signed.signatory.identity,
         time=timestamp(signed.time),
+        log=signed.log,
+        log_index=signed.log_index,
+        root=signed.root_fingerprint,
         statement=sha256(signed.payload),
         proof=Proof.VERIFIED,
     )
