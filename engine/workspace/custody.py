@@ -3,13 +3,15 @@
 import json
 from typing import Any
 
-from engine.custody.links import examine_chain
+from engine.custody.links import Link, examine_chain
 from engine.custody.statements import CustodyLink, DeliveryReceipt, Offer, Predicate, Verdict, fresh_nonce
 from engine.digest import canonical, sha256
 from engine.errors import InputError, LadingError
 from engine.gateway.incoming import Incoming
 from engine.manifest.artifact import Artifact
+from engine.policy.facts import AgreementFacts
 from engine.signing import OrganizationTrust, Signed
+from engine.transfer.facts import onward_facts
 from engine.wire.messages import LinkMessage, OfferMessage
 from engine.workspace.office import Office
 
@@ -51,6 +53,43 @@ def onward_chain(office: Office, artifact: Artifact) -> tuple[tuple[LinkMessage,
         trust=lambda organization: pinned(office, organization),
     )
     return chain, newest
+
+
+def owner_terms(office: Office, artifact: Artifact) -> AgreementFacts | None:
+    """Return what its owner lets be told of the agreement under which whoever handed it on had received an artifact.
+
+    Returns:
+        None if it came from its owner or was packed here, or if its chain of custody is not verified end to end.
+    """
+    came = office.incoming.find(artifact.transfer) if artifact.transfer else None
+    kept = office.incoming.document(came.id, "message") if came else None
+    if came is None or kept is None:
+        return None
+    try:
+        return onward_facts(received_chain(office, artifact, came, OfferMessage.parse(kept)), office.clock())
+    except LadingError:
+        return None
+
+
+def received_chain(office: Office, artifact: Artifact, came: Incoming, message: OfferMessage) -> tuple[Link, ...]:
+    """Examine the chain of custody that came with a transfer, under the trust that is pinned now; empty if none came.
+
+    Raises:
+        SignatureError: the offer does not verify any more, or the chain does not hold.
+        InputError: the sender is not pinned any more.
+    """
+    if message.custody is None:
+        return ()
+    offer = Offer.read(_verified(office, came.partner, message.offer, Offer))
+    return examine_chain(
+        [link.bundles() for link in message.custody],
+        newest=offer.custody,
+        artifact=artifact.root,
+        manifest=offer.manifest,
+        origin=artifact.origin,
+        holder=came.partner,
+        trust=lambda organization: pinned(office, organization),
+    )
 
 
 def key_id(office: Office, agreement: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from engine.audit.entry import Entry
 from engine.audit.reader import LogReader
 from engine.checks.signatures import MODEL_SIGNATURE_LIMIT, Evidence, check_signatures
-from engine.custody.links import Link, examine_chain
+from engine.custody.links import Link
 from engine.custody.statements import Acceptance, CustodyLink, DeliveryReceipt, Offer, Predicate, Verdict
 from engine.custody.story import Handoff, Proof, Said, Story, claimed_type, decided, earlier, happened, told
 from engine.digest import canonical
@@ -17,7 +17,7 @@ from engine.manifest.artifact import Artifact
 from engine.signing import MANIFEST_REFERENCE, MODEL_SIGNATURE
 from engine.transfer.outgoing import Outgoing
 from engine.wire.messages import OfferMessage
-from engine.workspace.custody import key_id, pinned
+from engine.workspace.custody import key_id, pinned, received_chain
 from engine.workspace.office import Office
 
 ATTACHED: Final = "custody.attested"
@@ -99,21 +99,9 @@ def _signatures(office: Office, artifact: Artifact) -> Iterator[Said]:
 def _chain(
     office: Office, artifact: Artifact, came: Incoming, message: OfferMessage, problems: list[str]
 ) -> Sequence[Link]:
-    """Examine the chain that came with a transfer under the trust pinned now; one that broke is a problem to tell."""
-    if message.custody is None:
-        return ()
+    """Return the chain that came with a transfer; one that does not hold any more is a problem to tell."""
     try:
-        trust = office.trust.organization_trust(came.partner)
-        offer = Offer.read(trust.verify(canonical(message.offer), predicate_type=Offer.predicate_type()))
-        return examine_chain(
-            [link.bundles() for link in message.custody],
-            newest=offer.custody,
-            artifact=artifact.root,
-            manifest=offer.manifest,
-            origin=artifact.origin,
-            holder=came.partner,
-            trust=lambda organization: pinned(office, organization),
-        )
+        return received_chain(office, artifact, came, message)
     except LadingError as error:
         problems.append(str(error))
         return ()

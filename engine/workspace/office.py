@@ -241,10 +241,13 @@ class Office:
         *,
         artifact: ArtifactFacts | None = None,
         agreement: AgreementFacts | None = None,
+        received_under: AgreementFacts | None = None,
         purpose: str | None = None,
     ) -> dict[str, JSON] | None:
         """Ask policy; return None for a permit, and for a denial what a person needs to know about it."""
-        decision = self.judge.ask(action, identity, artifact=artifact, agreement=agreement, purpose=purpose)
+        decision = self.judge.ask(
+            action, identity, artifact=artifact, agreement=agreement, received_under=received_under, purpose=purpose
+        )
         return None if decision.permitted else describe_denial(decision)
 
     @cached_property

@@ -111,6 +111,30 @@ def test_the_link_says_licence_purpose_and_key_and_is_made_once(chain: Chain, ro
     assert link.sealed_to == sha256(public)[:32]
 
 
+def test_the_third_uses_it_within_what_the_owner_allowed(chain: Chain, handed_on: dict[str, Any]) -> None:
+    wish = {"ref": handed_on["root"], "folder": str(chain.folder / "copied")}
+
+    denied = chain.cirrus.ask("artifact.export", **wish | {"purpose": "research"})
+    chain.cirrus.ask("artifact.export", **wish | {"purpose": "evaluation"})
+
+    assert "receivedUnder.purposes" in json.dumps(denied["denied"])
+    assert (chain.folder / "copied" / "config.json").exists()
+
+
+def test_nobody_uses_it_once_the_origin_is_not_pinned_any_more(chain: Chain, handed_on: dict[str, Any]) -> None:
+    pinned = chain.cirrus.home / "trust" / "partners" / ACME
+    pinned.rename(pinned.with_name("aside"))
+    try:
+        denied = chain.cirrus.ask(
+            "artifact.export", ref=handed_on["root"], folder=str(chain.folder / "no"), purpose="evaluation"
+        )
+    finally:
+        pinned.with_name("aside").rename(pinned)
+
+    assert "denied" in denied
+    assert not (chain.folder / "no").exists()
+
+
 @pytest.mark.parametrize(
     ("name", "terms", "said"),
     [

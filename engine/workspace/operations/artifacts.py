@@ -14,6 +14,7 @@ from engine.manifest import pack, verify_folder
 from engine.manifest.artifact import Artifact
 from engine.signing import MANIFEST_REFERENCE, MODEL_SIGNATURE, Signed, manifest_statement, model_statement
 from engine.transfer.facts import agreement_facts, artifact_facts
+from engine.workspace.custody import owner_terms
 from engine.workspace.exporting import export_files, verification_commands
 from engine.workspace.office import Office
 from engine.workspace.operations import Call, Params
@@ -170,6 +171,7 @@ def facts(office: Office, artifact: Artifact) -> dict[str, Any]:
     return {
         "artifact": artifact_facts(artifact.manifest, quarantined=artifact.quarantined, signed=signed),
         "agreement": under,
+        "received_under": owner_terms(office, artifact),
     }
 
 
