@@ -134,7 +134,7 @@ def commit(parts: Parts, transfer: Outgoing) -> Outgoing:
     payload: dict[str, JSON] = {
         "size": receipt.size,
         "issued": timestamp(receipt.issued),
-        "footprint": footprint(),
+        "footprint": _footprint(parts, transfer, "commit"),
     }
     parts.recorder.record(transfer_event(transfer, "receipt.received", receipt.nonce, payload, statement=statement))
     return parts.table.save(
@@ -183,7 +183,9 @@ def witness(parts: Parts, transfer: Outgoing) -> Outgoing:
     state = "completed" if said.verdict == "released" else "quarantined"
     kind = "transfer.completed" if said.verdict == "released" else "transfer.failed"
     payload = {"verdict": said.verdict, "chunks": transfer.chunks_total, "sent": transfer.chunks_sent}
-    parts.recorder.record(transfer_event(transfer, kind, said.nonce, payload | {"footprint": footprint()}))
+    parts.recorder.record(
+        transfer_event(transfer, kind, said.nonce, payload | {"footprint": _footprint(parts, transfer, "witness")})
+    )
     return parts.table.save(replace(transfer, step="done", state=state), {"evidence": evidence, "record": record})
 
 
@@ -265,6 +267,17 @@ def _message(parts: Parts, transfer: Outgoing, signed: bytes) -> OfferMessage:
         manifest_attestation=json.loads(parts.attestation(artifact.root, "manifest")),
         custody=tuple(LinkMessage(**link) for link in kept_chain(parts, transfer)) or None,
     )
+
+
+def _footprint(parts: Parts, transfer: Outgoing, step: str) -> JSON:
+    """Return what this process had used when a step was first taken; kept, so that the step again says the same."""
+    name = f"footprint:{step}"
+    kept = parts.table.document(transfer.id, name)
+    if kept is None:
+        kept = canonical(footprint())
+        parts.table.save(transfer, {name: kept})
+    used: JSON = json.loads(kept)
+    return used
 
 
 def _read_answer(parts: Parts, transfer: Outgoing, kind: type[Said], bundle: dict[str, object]) -> tuple[Said, str]:

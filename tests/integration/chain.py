@@ -57,9 +57,9 @@ class Chain:
         consumer.ask("agreement.sign", ref=digest)
         return digest
 
-    def deliver(self, name: str, *, agreement: str = "", **said: str) -> str:
+    def deliver(self, name: str, *, agreement: str = "", size: int = SIZE, **said: str) -> str:
         """Have Acme pack a model and deliver it to Borealis; return its root digest."""
-        folder = make_model(self.folder / name, size=SIZE).folder
+        folder = make_model(self.folder / name, size=size).folder
         root = str(self.acme.ask("artifact.pack", path=str(folder), name=name, version="1", **said)["root"])
         under = agreement or self.inward
         sent = self.acme.ask("transfer.send", artifact=root, partner=BOREALIS, agreement=under, purpose="evaluation")

@@ -12,6 +12,7 @@ from engine.digest import JSON
 
 REQUESTER: Final = "the requester"
 DIRECTORY: Final = "whoever keeps directory.yaml"
+WITH_OWNER: Final = "the owner and whoever received it from them"
 OWNER: Final = "the artifact's owner, in a new version"
 PARTIES: Final = "both parties, in a new agreement"
 
@@ -27,6 +28,11 @@ EDITABLE: Final[Mapping[str, str]] = MappingProxyType(
         "context.agreement.destinations": PARTIES,
         "context.agreement.maxSensitivity": PARTIES,
         "context.agreement.onwardTransfer": PARTIES,
+        "context.receivedUnder.purposes": WITH_OWNER,
+        "context.receivedUnder.actions": WITH_OWNER,
+        "context.receivedUnder.destinations": WITH_OWNER,
+        "context.receivedUnder.maxSensitivity": WITH_OWNER,
+        "context.receivedUnder.onwardTransfer": WITH_OWNER,
         "principal.clearance": DIRECTORY,
         "principal.trainingExpires": DIRECTORY,
         "principal in": DIRECTORY,

@@ -16,7 +16,7 @@ from engine.policy.model import Entity, Request
 from engine.policy.question import Question, prepare
 from engine.policy.what_if.change import Change, Edit, World, apply, describe
 from engine.policy.what_if.fixes import Fix, fixes
-from engine.policy.what_if.reach import DIRECTORY, OWNER, PARTIES, REQUESTER
+from engine.policy.what_if.reach import DIRECTORY, OWNER, PARTIES, REQUESTER, WITH_OWNER
 
 MOST_CHANGES: Final = 4
 MOST_TRIED: Final = 400
@@ -86,7 +86,7 @@ def what_would_allow(
 
 def _ease(change: Change) -> tuple[int, str]:
     """What the requester can do comes first, then what others do in the ordinary course, relabelling last."""
-    ranks = (REQUESTER, DIRECTORY, PARTIES, OWNER)
+    ranks = (REQUESTER, DIRECTORY, PARTIES, WITH_OWNER, OWNER)
     rank = ranks.index(change.who) + 1 if isinstance(change, Edit) and change.who != REQUESTER else 0
     return rank, str(describe(change))
 
