@@ -24,6 +24,7 @@ from engine.digest import JSON, canonical, parse_canonical, sha256
 from engine.errors import InputError, IntegrityError
 from engine.events import timestamp
 from engine.signing.statement import statement
+from engine.wire.messages import CHAIN_LIMIT
 
 BILL_TYPE: Final = "urn:lading:bill:v1"
 """The predicate type of the statement that an issuer signs; the same for both versions of the file."""
@@ -98,15 +99,13 @@ class Earlier(_Part):
 
     Attributes:
         transfer: its id.
-        bill: digest of the bill about it, if its parties made one.
-        signatures: Sigstore bundles by what they sign: `offer` and `receipt`, and `verdict` if there is one.
+        signatures: Sigstore bundles by what they sign: `offer`, `receipt`, `verdict`, and the custody `link` over them.
     """
 
     transfer: TransferId
     sender: Organization
     receiver: Organization
     artifact: Digest
-    bill: Digest | None
     signatures: dict[str, Bundle]
 
 
@@ -171,7 +170,7 @@ class Bill(_Bill):
     format: Literal["lading/bill/v2"] = "lading/bill/v2"
     logs: dict[str, LogEvidence]
     annexes: dict[str, AnnexNamed] = Field(default_factory=dict)
-    custody: Annotated[list[Earlier], Field(max_length=100)] = Field(default_factory=list)
+    custody: Annotated[list[Earlier], Field(max_length=CHAIN_LIMIT)] = Field(default_factory=list)
 
 
 AnyBill: TypeAlias = Bill | BillV1

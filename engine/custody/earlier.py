@@ -1,74 +1,78 @@
-"""Earlier handoffs of the same artifact, as far as the trust that is pinned reaches."""
+"""Earlier handoffs of the artifact a bill is about: the chain of custody that went with its offer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from engine.custody.bill import Earlier
-from engine.custody.statements import Answer, DeliveryReceipt, Offer, Verdict, check_answer
-from engine.digest import canonical, sha256
+from engine.custody.bill import Bill, Earlier
+from engine.custody.links import Link, claimed, examine_chain
+from engine.custody.statements import Offer
 from engine.errors import EvidenceError, InputError, IntegrityError
-from engine.signing.organization_trust import OrganizationTrust, Signed
+from engine.signing.organization_trust import OrganizationTrust
 from engine.signing.trust_folder import TrustFolder
 
 
-def tell_earlier(custody: Sequence[Earlier], artifact: str, sender: str, trust: TrustFolder) -> Iterator[str]:
+def earlier_of(chain: Sequence[Mapping[str, Any]]) -> list[Earlier]:
+    """Return a chain of custody, bundles by name and the oldest handoff first, as a bill has it.
+
+    Raises:
+        BadSignature: a link cannot be read.
+    """
+    return [_earlier(bundles) for bundles in chain]
+
+
+def tell_earlier(bill: Bill, offer: Offer, origin: str, trust: TrustFolder) -> Iterator[str]:
     """Say of each earlier handoff whether it is proved; where nobody's trust is pinned, that it cannot be.
 
     Args:
-        custody: the handoffs, the oldest first.
-        artifact: root digest of what was handed over at last.
-        sender: who handed it over at last; the last receiver before.
+        bill: what is examined.
+        offer: its offer, verified; it names the newest link.
+        origin: the organization that made the artifact.
         trust: what is pinned.
 
     Raises:
-        IntegrityError: they are about another artifact, or do not follow on each other.
-        EvidenceError: a signature is there, its trust is pinned, and it does not hold.
+        EvidenceError: the chain is not the one the offer names, contradicts itself, or a signature does not hold.
     """
-    handed_on = (*(each.sender for each in custody[1:]), sender)
-    for each, next_sender in zip(custody, handed_on, strict=False):
-        if each.artifact != artifact:
-            raise _broken(each, f"it is about artifact {each.artifact[:16]}, expected {artifact[:16]}")
-        if each.receiver != next_sender:
-            raise _broken(each, f"it went to {each.receiver}, and {next_sender} handed it on")
-        yield _tell(each, trust)
+
+    def pinned(organization: str) -> OrganizationTrust | None:
+        try:
+            return trust.organization_trust(organization)
+        except InputError:
+            return None
+
+    links = examine_chain(
+        [each.signatures for each in bill.custody],
+        newest=offer.custody,
+        artifact=bill.artifact,
+        manifest=offer.manifest,
+        origin=origin,
+        holder=bill.sender,
+        trust=pinned,
+    )
+    for each, link in zip(bill.custody, links, strict=True):
+        if each != _earlier(each.signatures):
+            raise _broken(each, "it says otherwise than its link")
+        yield _tell(link)
 
 
-def _tell(each: Earlier, trust: TrustFolder) -> str:
-    story = f"{each.sender} handed it to {each.receiver} ({each.transfer})"
-    try:
-        trusts = {org: trust.organization_trust(org) for org in (each.sender, each.receiver)}
-    except InputError as error:
-        return f"unverifiable: {story}: {error}"
-    return f"proved: {story}: {_prove(each, trusts[each.sender], trusts[each.receiver])}"
+def _earlier(bundles: Mapping[str, Any]) -> Earlier:
+    said = claimed(bundles)
+    return Earlier(
+        transfer=said.transfer,
+        sender=said.sender,
+        receiver=said.receiver,
+        artifact=said.artifact,
+        signatures=dict(bundles),
+    )
 
 
-def _prove(each: Earlier, sender: OrganizationTrust, receiver: OrganizationTrust) -> str:
-    offered = _signed(each, "offer", sender, Offer.predicate_type())
-    offer = Offer.read(offered)
-    stated = (offer.transfer, offer.sender, offer.receiver, offer.artifact)
-    if stated != (each.transfer, each.sender, each.receiver, each.artifact):
-        raise _broken(each, "its offer is about another handoff")
-    received = _answer(each, "receipt", receiver, DeliveryReceipt, offer, offered)
-    said = f"receipt signed at {received.time:%F %T}Z"
-    if "verdict" not in each.signatures:
-        return said
-    verdict = Verdict.read(_answer(each, "verdict", receiver, Verdict, offer, offered))
-    if verdict.receipt != sha256(received.payload):
-        raise _broken(each, "its verdict is about another receipt")
-    return f"{said}, {verdict.verdict}"
-
-
-def _answer(
-    each: Earlier, name: str, trust: OrganizationTrust, kind: type[Answer], offer: Offer, offered: Signed
-) -> Signed:
-    signed = _signed(each, name, trust, kind.predicate_type())
-    check_answer(kind.read(signed), offer, offered.payload)
-    return signed
-
-
-def _signed(each: Earlier, name: str, trust: OrganizationTrust, predicate_type: str) -> Signed:
-    if name not in each.signatures:
-        raise _broken(each, f"it lacks the signature {name!r}")
-    return trust.verify(canonical(each.signatures[name]), predicate_type=predicate_type)
+def _tell(link: Link) -> str:
+    said = link.link
+    story = f"{said.sender} handed it to {said.receiver} ({said.transfer})"
+    if not link.verified:
+        return f"unverifiable: {story}: {'; '.join(link.doubts)}"
+    times = {each.name: each.signed.time for each in link.statements if each.signed is not None}
+    licence = f", under {said.licence}" if said.licence else ""
+    return f"proved: {story} for {said.purpose!r}{licence}: receipt signed at {times['receipt']:%F %T}Z, released"
 
 
 def _broken(each: Earlier, why: str) -> EvidenceError:

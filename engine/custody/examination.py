@@ -66,7 +66,7 @@ class Examination:
         agreement = self._check_agreement(offer)
         answers = self._check_answers(offer, offered)
         logs = self._check_logs(offered, answers)
-        earlier = tell_earlier(bill.custody, bill.artifact, bill.sender, self._trust) if isinstance(bill, Bill) else ()
+        earlier = self._check_custody(offer, manifest.organization, logs)
         decisions: tuple[DecisionTold, ...] = ()
         findings: tuple[Mapping[str, JSON], ...] = ()
         if isinstance(bill, Bill):
@@ -94,8 +94,17 @@ class Examination:
             decisions=decisions,
             findings=findings,
             annexes=self._annex_states(annexes),
-            earlier=tuple(earlier),
+            earlier=earlier,
         )
+
+    def _check_custody(self, offer: Offer, origin: str, logs: Mapping[str, ProvedLog]) -> tuple[str, ...]:
+        """Prove how the sender came to hold the artifact, and that both logs show the chain that says so."""
+        if not isinstance(self._bill, Bill):
+            return ()
+        if offer.custody is not None:
+            for log in logs.values():
+                demand_events(log, {"custody.linked": "chain of custody"}, {"chain of custody": offer.custody})
+        return tuple(tell_earlier(self._bill, offer, origin, self._trust))
 
     def _check_parties(self) -> None:
         bill = self._bill

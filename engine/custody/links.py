@@ -143,15 +143,26 @@ def examine_chain(
     return tuple(links)
 
 
+def claimed(bundles: Mapping[str, Any]) -> CustodyLink:
+    """Return what a custody link claims; nothing is verified.
+
+    Raises:
+        BadSignature: there is none, or it cannot be read.
+    """
+    if "link" not in bundles:
+        raise _broken("a link is missing")
+    return _unverified(bundles["link"], CustodyLink)[0]
+
+
 def _examine(bundles: Mapping[str, Any], trust: TrustOf) -> Link:
     """Verify the four statements of one link, and that they are about one handoff."""
     if set(bundles) != set(KINDS):
         raise _broken(f"a link has {', '.join(sorted(bundles)) or 'no bundle'}, expected {', '.join(sorted(KINDS))}")
-    claimed = _unverified(bundles["link"], CustodyLink)[0]
-    offer, offered = _read(bundles, "offer", Offer, claimed.sender, trust)
-    receipt, receipted = _read(bundles, "receipt", DeliveryReceipt, claimed.receiver, trust)
-    verdict, judged = _read(bundles, "verdict", Verdict, claimed.receiver, trust)
-    link, linked = _read(bundles, "link", CustodyLink, claimed.receiver, trust)
+    said = claimed(bundles)
+    offer, offered = _read(bundles, "offer", Offer, said.sender, trust)
+    receipt, receipted = _read(bundles, "receipt", DeliveryReceipt, said.receiver, trust)
+    verdict, judged = _read(bundles, "verdict", Verdict, said.receiver, trust)
+    link, linked = _read(bundles, "link", CustodyLink, said.receiver, trust)
     payload = offer.statement()
     check_answer(receipt, offer, payload)
     check_answer(verdict, offer, payload)

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 from engine.custody.annex import ANNEX_LIMIT
 from engine.custody.bill import BILL_LIMIT, AnnexNamed, Bill, issue, seal_bill
+from engine.custody.earlier import earlier_of
 from engine.digest import JSON, canonical, sha256
 from engine.errors import InputError, UsageError, WireError
 from engine.events import Event, event_id, timestamp
@@ -136,6 +137,7 @@ def _gather(office: Office, call: Call, handoff: _Handoff, params: Create) -> tu
         "logs": evidence["logs"],
         "trust": {org: fingerprint(office.trust.document(org)) for org in (handoff.sender, handoff.receiver)},
         "annexes": {us: annex} if annex else {},
+        "custody": earlier_of(_chain(handoff)),
     }
     undated = Bill(issued=datetime.fromtimestamp(0, office.clock().tzinfo), **facts)
     return Bill(issued=_issued(office, handoff, undated.digest), **facts), {us: sealed} if annex else {}
@@ -184,6 +186,13 @@ def _signatures(office: Office, handoff: _Handoff) -> dict[str, Any]:
     kept |= {name: json.loads(office.attestation(row.artifact, name)) for name in ("model", "manifest")}
     bundles = office.agreements.bundles(row.agreement)
     return kept | {f"agreement:{org}": json.loads(bundle) for org, bundle in bundles.items()}
+
+
+def _chain(handoff: _Handoff) -> list[dict[str, Any]]:
+    """Return the chain of custody that went with the offer, bundles by name; empty if the sender made the artifact."""
+    if isinstance(handoff.row, Incoming):
+        return list(json.loads(handoff.document("message") or b"{}").get("custody") or [])
+    return list(json.loads(handoff.document("custody") or b"[]"))
 
 
 def _annex(
