@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from engine.cli.command import Session, advice, table, verb
+from engine.text import printable
 
 
 @click.group()
@@ -74,8 +75,6 @@ def review(session: Session, id_: str, finding: str) -> None:
 
 
 def _told(session: Session, ticket: dict[str, Any], what: str) -> str:
-    from engine.policy.model import printable  # whoever asks words the incident as they like
-
     lines = [
         f"{click.style('▲ break-glass', fg='yellow', bold=True)} {ticket['id']} {what}",
         f"  transfer  {ticket['transfer']}",
@@ -86,8 +85,6 @@ def _told(session: Session, ticket: dict[str, Any], what: str) -> str:
 
 
 def _listed(session: Session, result: dict[str, Any]) -> str:
-    from engine.policy.model import printable
-
     if not result["tickets"]:
         return "no break-glass yet"
     rows = [

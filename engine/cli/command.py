@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from engine.errors import LadingError
+from engine.text import printable
 
 DENIED = 3
 FAILED = 5
@@ -89,10 +90,10 @@ def advice(session: Session) -> list[str]:
 
 def denial(denied: Mapping[str, Any]) -> str:
     """Word a denial: which policies, which conditions with their values, what to do."""
-    lines = [f"{click.style('denied', fg='red', bold=True)} by {', '.join(denied['because'])}"]
+    lines = [f"{click.style('denied', fg='red', bold=True)} by {', '.join(map(printable, denied['because']))}"]
     lines += reasons(denied["reasons"])
     if not denied["reasons"]:
-        lines += [f"  remedy    {remedy}" for remedy in denied["remedies"]]
+        lines += [f"  remedy    {printable(remedy)}" for remedy in denied["remedies"]]
     return "\n".join(lines)
 
 
@@ -101,9 +102,9 @@ def reasons(given: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = []
     for each in given:
         lines += [
-            f"  policy    {each['policy']}",
-            f"  condition {each['condition']}",
-            f"  remedy    {each['remedy']}",
+            f"  policy    {printable(each['policy'])}",
+            f"  condition {printable(each['condition'])}",
+            f"  remedy    {printable(each['remedy'])}",
         ]
     return lines
 
@@ -113,9 +114,14 @@ def fail(error: LadingError, *, as_json: bool) -> NoReturn:
     if as_json:
         click.echo(json.dumps(error.details() | {"exit_code": error.exit_code}, indent=2, ensure_ascii=False))
     else:
-        click.echo(f"{click.style('error', fg='red', bold=True)}: {error}", err=True)
-        click.echo(f"{click.style('remedy', bold=True)}: {error.remedy}", err=True)
+        click.echo(f"{click.style('error', fg='red', bold=True)}: {_lines(str(error))}", err=True)
+        click.echo(f"{click.style('remedy', bold=True)}: {_lines(error.remedy)}", err=True)
     sys.exit(error.exit_code)
+
+
+def _lines(text: str) -> str:
+    """Keep a message's own lines; a partner may have worded parts of it."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def _defect(error: Exception) -> LadingError:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 
 from engine.cli.command import Session, verb
+from engine.text import printable
 
 WIDTH: Final = 80
 SHORT: Final = 16
@@ -100,7 +101,7 @@ def told(story_: Mapping[str, Any]) -> str:
 
 
 def _lines(story_: Mapping[str, Any]) -> Iterator[str]:
-    yield click.style(_clean(story_["artifact"]), bold=True)
+    yield click.style(printable(story_["artifact"]), bold=True)
     yield f"root     {story_['root']}"
     yield from _wrapped("origin   ", f"{story_['origin']}, licence {story_['licence'] or 'not declared'}")
     yield from _wrapped("here     ", f"{story_['state']}, {_place(story_['held'])}")
@@ -173,7 +174,7 @@ def _place(held: Mapping[str, str]) -> str:
 def _wrapped(head: str, text: str) -> Iterator[str]:
     """Yield lines of at most 80 columns, the later ones indented below the text of the first."""
     room = WIDTH - len(click.unstyle(head))
-    lines = textwrap.wrap(_clean(text), room, break_on_hyphens=False) or [""]
+    lines = textwrap.wrap(printable(text), room, break_on_hyphens=False) or [""]
     yield head + lines[0]
     yield from (" " * (WIDTH - room) + line for line in lines[1:])
 
@@ -185,8 +186,3 @@ def _mark(proof: str) -> str:
 
 def _moment(text: str) -> str:
     return f"{text[:10]} {text[11:19]}Z"
-
-
-def _clean(text: str) -> str:
-    """Return text with everything escaped that a terminal could obey."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

@@ -12,9 +12,10 @@ from engine.errors import EvidenceError, IntegrityError, LadingError, LogTampere
 from engine.events import event_id
 from engine.policy.engine import PolicyEngine
 from engine.policy.explain import Account as PolicyAccount
-from engine.policy.model import Decision, printable
+from engine.policy.model import Decision
 from engine.policy.recorded import RecordedDecision
 from engine.policy.workbench.replay import told
+from engine.text import printable
 
 KINDS: Final = ("decision.permit", "decision.deny", "decision.failsafe")
 WITHHELD: Final = "withheld"

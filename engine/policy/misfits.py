@@ -17,7 +17,8 @@ from cedarpy import Schema, validate_policies
 from engine.digest import JSON
 from engine.policy.closure import reference
 from engine.policy.lint import UNREACHABLE
-from engine.policy.model import Entity, EntityUid, printable
+from engine.policy.model import Entity, EntityUid
+from engine.text import printable
 
 _SHOWN: Final = 5  # misfits named at once
 _LONGEST: Final = 80  # characters of a value

@@ -9,6 +9,7 @@ from typing import Final, Literal, TypeAlias
 
 from engine.digest import JSON
 from engine.events import timestamp
+from engine.text import printable
 
 DECISION_FORMAT: Final = "lading/decision/v1"
 
@@ -201,11 +202,6 @@ class Decision:
 def moment(when: datetime) -> dict[str, JSON]:
     """Return a moment as a Cedar `datetime` value, in UTC with milliseconds."""
     return {"__extn": {"fn": "datetime", "arg": timestamp(when)}}
-
-
-def printable(text: str) -> str:
-    """Return `text` with everything escaped that a terminal could obey or a reader not see."""
-    return "".join(char if char.isprintable() else f"\\u{{{ord(char):x}}}" for char in text)
 
 
 def _shown(value: JSON) -> str:

@@ -14,7 +14,8 @@ from engine.events import timestamp
 from engine.policy.bundle import PolicyBundle
 from engine.policy.guard import Objection
 from engine.policy.mask import NO_MASK, Mask
-from engine.policy.model import DECISION_FORMAT, Answer, Condition, Decision, Mode, Request, printable
+from engine.policy.model import DECISION_FORMAT, Answer, Condition, Decision, Mode, Request
+from engine.text import printable
 
 _ID_LENGTH: Final = 32  # hexadecimal characters
 _MAX_TEXT: Final = 2000  # characters of one error message

@@ -11,9 +11,9 @@ from engine.digest import canonical, parse_json
 from engine.errors import InputError, LadingError
 from engine.policy.bundle import PolicyBundle
 from engine.policy.engine import PolicyEngine
-from engine.policy.model import printable
 from engine.policy.recorded import MAX_RECORD_BYTES, MAX_SLICE_BYTES, RecordedDecision, as_json
 from engine.policy.workbench.replay import ReplayReport, replay, told
+from engine.text import printable
 from engine.workspace.decisions import recorded_decisions
 
 _LINE: Final = 2 * (MAX_RECORD_BYTES + MAX_SLICE_BYTES)

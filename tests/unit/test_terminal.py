@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from engine.cli.breakglass import _listed, _told
-from engine.cli.command import Session
+from engine.cli.command import Session, denial, fail
 from engine.cli.policy.access import _rows
+from engine.errors import InputError
 
 STEERING = "INC\x1b[2J\x9b1m\u202e17"
 """An escape sequence, a C1 control and a bidirectional override."""
@@ -33,4 +36,23 @@ def test_a_name_cannot_steer_the_terminal() -> None:
     shown = _rows([{"decision": "deny", "principal": STEERING, "why": STEERING}], ("principal",))
 
     assert shown.count(SHOWN) == 2
+    assert STEERING not in shown
+
+
+def test_an_error_cannot_steer_the_terminal_but_keeps_its_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        fail(InputError(f"the partner said {STEERING}\nand more", remedy=STEERING), as_json=False)
+
+    said = capsys.readouterr().err
+    assert f"the partner said {SHOWN}\nand more\n" in said
+    assert said.count(SHOWN) == 2
+    assert STEERING not in said
+
+
+def test_a_denial_cannot_steer_the_terminal() -> None:
+    reason = {"policy": STEERING, "condition": STEERING, "remedy": STEERING}
+
+    shown = denial({"because": [STEERING], "reasons": [reason], "remedies": []})
+
+    assert shown.count(SHOWN) == 4
     assert STEERING not in shown

@@ -6,10 +6,10 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from engine.cli.audit.safe import safe
 from engine.cli.command import Session, table, verb
 from engine.cli.progress import Bar
 from engine.errors import LadingError, LogTampered
+from engine.text import printable
 
 _HEADER = ("INDEX", "TIME", "TYPE", "ACTOR", "PARTNER", "TRANSFER", "DECISION")
 _SIGNS = {"proved": "✔", "broken": "✘", "pending": "·", "unchecked": "·"}
@@ -98,12 +98,12 @@ def query(session: Session, text: str, **options: Any) -> int:
 def row_cells(entry: dict[str, Any]) -> tuple[str, ...]:
     """Return the cells of an entry: sign of its proof, index, time, type, actor, partner, transfer, decision."""
     names = ("time", "type", "actor", "partner", "transfer", "decision")
-    return (_SIGNS[entry["proof"]], str(entry["index"]), *(safe(entry[name] or "") for name in names))
+    return (_SIGNS[entry["proof"]], str(entry["index"]), *(printable(entry[name] or "") for name in names))
 
 
 def _whole(entry: dict[str, Any]) -> str:
-    public = [f"  {key:<12} {safe(str(value))}" for key, value in entry["public"].items()]
-    payload = [f"  {safe(key):<12} {safe(str(value))}" for key, value in (entry["payload"] or {}).items()]
+    public = [f"  {key:<12} {printable(str(value))}" for key, value in entry["public"].items()]
+    payload = [f"  {printable(key):<12} {printable(str(value))}" for key, value in (entry["payload"] or {}).items()]
     return "\n".join([f"entry {entry['index']}", *public, "payload", *payload])
 
 
@@ -114,7 +114,7 @@ def _shown(result: dict[str, Any]) -> str:
     broken = [each for each in result["entries"] if each["proof"] == "broken"]
     for each in broken:
         why = each["problem"] or "its leaf is not in the tree of the signed checkpoint"
-        lines.append(f"{click.style('✘', fg='red')} entry {each['index']} is broken: {safe(why)}")
+        lines.append(f"{click.style('✘', fg='red')} entry {each['index']} is broken: {printable(why)}")
     if result["checkpoint"] is not None:
         lines.append(f"proofs checked against checkpoint {result['checkpoint']}")
     if result["searched"] == "every leaf":

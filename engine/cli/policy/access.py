@@ -8,6 +8,7 @@ import click
 
 from engine.cli.command import Session, table, verb
 from engine.cli.policy.folder import FILE, FOLDER
+from engine.text import printable
 
 _OPTIONS = (
     click.option("--policies", type=FOLDER, help="A folder of policies, to ask it instead of a workspace."),
@@ -94,8 +95,6 @@ def _show(session: Session, result: dict[str, Any], only: str | None, *columns: 
 
 
 def _rows(answers: list[dict[str, Any]], columns: tuple[str, ...]) -> str:
-    from engine.policy.model import printable  # partners choose names, too
-
     if not answers:
         return "nobody, and nothing"
     marks = {"permit": "✔ permit", "deny": "✘ deny"}

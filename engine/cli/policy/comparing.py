@@ -9,6 +9,7 @@ import click
 from engine.cli.command import FAILED, Session, verb
 from engine.cli.policy.folder import FILE, FOLDER
 from engine.cli.progress import Bar, number
+from engine.text import printable
 
 SINCE = click.option("--since", type=click.DateTime(), help="No decisions before this moment (UTC).")
 LIMIT = click.option("--limit", type=click.IntRange(min=1), help="Only the newest so many.")
@@ -120,8 +121,6 @@ def _changed(policy: dict[str, Any]) -> str:
 
 
 def _replayed(report: dict[str, Any]) -> str:
-    from engine.policy.model import printable  # partners choose names, too
-
     lines = [report["effect"]]
     marks = {
         "newly_allowed": ("▲", "yellow"),

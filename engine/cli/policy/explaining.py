@@ -7,6 +7,7 @@ import click
 
 from engine.cli.command import DENIED, Session, verb
 from engine.cli.policy.folder import FILE, folder, policies_option
+from engine.text import printable
 
 ENTITIES = click.option("--entities", type=FILE, help="Entities, in Cedar's JSON format.")
 REQUEST = click.option("--request", type=FILE, help="A request: principal, action, resource, context.")
@@ -135,8 +136,6 @@ def _condition(condition: dict[str, Any]) -> list[str]:
 
 def _value(value: Any) -> str:
     import json
-
-    from engine.policy.model import printable  # a partner may have written it
 
     return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 

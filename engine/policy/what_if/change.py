@@ -8,8 +8,9 @@ from typing import Literal, TypeAlias
 
 from engine.digest import JSON
 from engine.policy.closure import reference
-from engine.policy.model import Entity, EntityUid, Request, printable
+from engine.policy.model import Entity, EntityUid, Request
 from engine.policy.what_if.reach import Act
+from engine.text import printable
 
 World: TypeAlias = Mapping[EntityUid, Entity]
 Operation: TypeAlias = Literal["set", "add", "remove", "join"]

@@ -13,7 +13,6 @@ variants    situations that differ from a known one in one respect
 suggest     cases that would cover and notice more
 writing     suites written by lading, for people to review
 formatting  policies laid out
-replay      recorded decisions against other policies
 places      where a condition stands in its file
 junit       how suites came out, for build servers
 replay      recorded decisions against a candidate

@@ -13,8 +13,9 @@ import yaml
 from engine.digest import JSON, canonical
 from engine.events import timestamp
 from engine.policy.closure import reference
-from engine.policy.model import Answer, Entity, EntityUid, Request, printable
+from engine.policy.model import Answer, Entity, EntityUid, Request
 from engine.policy.workbench.situation import Situation
+from engine.text import printable
 
 _Item = TypeVar("_Item")
 _WIDTH: Final = 118
