@@ -3,8 +3,9 @@
 A reader never writes, and holds no transaction open, so it neither blocks the owner nor keeps its files growing.
 """
 
+import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -196,6 +197,24 @@ class LogReader:
             witness,
         )
         return self._with_cosignatures(*rows[0]) if rows else None
+
+    def cosigned_checkpoints(self, witnesses: Sequence[str], *, least: int, most: int) -> Iterator[bytes]:
+        """Yield checkpoints that one of these witnesses cosigned, the newest first, each with all its cosignatures.
+
+        Args:
+            witnesses: the names of their keys.
+            least: how many entries a checkpoint has to have.
+            most: how many checkpoints to look at.
+        """
+        rows = self._query(
+            "SELECT size, note FROM checkpoint WHERE size >= ? AND size IN (SELECT size FROM cosignature"
+            " WHERE name IN (SELECT value FROM json_each(?))) ORDER BY size DESC LIMIT ?",
+            least,
+            json.dumps(list(witnesses)),
+            most,
+        )
+        for size, note in rows:
+            yield self._with_cosignatures(size, note)
 
     def tile(self, level: int, number: int, width: int) -> bytes | None:
         """Return the first `width` hashes of a tile (C2SP tlog-tiles), or None if the log has not so many."""

@@ -6,7 +6,7 @@
     bill         the bill of lading: its format, how it is signed and sealed
     annex, age   what replays a party's decisions; encrypted to auditors
     account      verifying a bill offline, from pinned trust alone
-    examination  one run of that: logs, decisions, approvals, earlier (handoffs)
+    examination  one run of that: logs, decisions, approvals, earlier (handoffs), and its grading
 
 INVARIANTS
 - Every statement names the transfer, the offer it answers and the agreement it stands under; none can be moved to

@@ -48,7 +48,7 @@ class Account:
 
     Attributes:
         proved: one sentence for each thing that was proved, in the order of the handoff.
-        grade: `unilateral`, `bilateral` or `witnessed`; see `engine.custody.logs.grade`.
+        grade: `unilateral`, `bilateral` or `witnessed`; see `engine.custody.grading`.
         statements: who signed what, in the order of the handoff.
         decisions: both sides' decisions, as far as they are shown; empty in a bill of version 1.
         findings: what both sides' checks found.
@@ -98,11 +98,12 @@ def verify_bill(data: bytes, trust: Path, identities: "tuple[Identity, ...]" = (
 
     Raises:
         EvidenceError: anything at all does not hold; the message says what.
+        InputError: a pinned witness or the witness policy of the folder cannot be read.
     """
     from engine.custody.examination import Examination
 
-    sealed = parse_bill(data)
+    examination = Examination(parse_bill(data), TrustFolder(trust), identities)
     try:
-        return Examination(sealed, TrustFolder(trust), identities).account()
+        return examination.account()
     except InputError as error:
         raise IntegrityError(f"the bill holds something unreadable: {error}", remedy=error.remedy) from error

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.agreement import Agreement, parse_agreement, standing
-from engine.audit.note import Algorithm, NoteKey, decode_base64, open_note
+from engine.audit.note import decode_base64, open_note
 from engine.checks.signatures import Evidence, check_signatures
 from engine.custody.account import Account, Statement
 from engine.custody.annex import Annex
@@ -14,13 +14,15 @@ from engine.custody.approvals import check_approvals
 from engine.custody.bill import BILL_TYPE, Bill, BillV1, SealedBill, seal_text
 from engine.custody.decisions import DecisionTold, demand_cited, found_by, told_decisions
 from engine.custody.earlier import tell_earlier
-from engine.custody.logs import RECEIVER_EVENTS, SENDER_EVENTS, ProvedLog, demand_events, grade, open_further, prove_log
+from engine.custody.grading import Grading, keys_of
+from engine.custody.logs import RECEIVER_EVENTS, SENDER_EVENTS, ProvedLog, demand_events, open_further, prove_log
 from engine.custody.statements import Acceptance, Answer, DeliveryReceipt, Offer, Verdict, check_answer
 from engine.digest import JSON, canonical, sha256
 from engine.errors import EvidenceError, IntegrityError
 from engine.events import timestamp
 from engine.manifest import Manifest, parse_manifest
 from engine.signing.organization_trust import Signed
+from engine.signing.trust_document import TrustDocument
 from engine.signing.trust_folder import TrustFolder
 
 if TYPE_CHECKING:
@@ -39,12 +41,16 @@ class Examination:
         sealed: the bill, read.
         trust: what is pinned.
         identities: private keys of age, for encrypted annexes.
+
+    Raises:
+        InputError: a pinned witness or the witness policy cannot be read.
     """
 
     def __init__(self, sealed: SealedBill, trust: TrustFolder, identities: "tuple[Identity, ...]" = ()) -> None:
         self._sealed = sealed
         self._bill = sealed.bill
         self._trust = trust
+        self._grading = Grading.of(trust)
         self._identities = identities
         self._proved: list[str] = []
         self._statements: list[Statement] = []
@@ -89,7 +95,7 @@ class Examination:
             issuer=bill.issuer,
             verdict=Verdict.read(answers["verdict"]).verdict,
             proved=tuple(self._proved),
-            grade=self._grade(logs),
+            grade=self._grading.grade(logs, self._parties()),
             statements=tuple(self._statements),
             decisions=decisions,
             findings=findings,
@@ -151,7 +157,7 @@ class Examination:
     def _check_seal(self) -> None:
         """The issuer's log key covers every byte; the issuer's identity covers the bill."""
         bill, note = self._bill, self._sealed.seal.encode()
-        opened = open_note(note, _keys(self._trust.document(bill.issuer).log_keys))
+        opened = open_note(note, keys_of(self._trust.document(bill.issuer).log_keys))
         text = seal_text(bill, self._sealed.signature)
         expected_lines = 4  # two of text, one empty, one signature
         if opened.text != text or note.count(b"\n") != expected_lines:
@@ -231,7 +237,7 @@ class Examination:
         """Prove that each party's log holds its events of this handoff."""
         digests = {name: sha256(signed.payload) for name, signed in answers.items()}
         digests["offer"] = sha256(offered.payload)
-        bill = self._bill
+        bill, parties = self._bill, self._parties()
         logs: dict[str, ProvedLog] = {}
         for owner, other, events in (
             (bill.sender, bill.receiver, SENDER_EVENTS),
@@ -241,32 +247,17 @@ class Examination:
                 owner,
                 bill.logs[owner],
                 transfer=bill.transfer,
-                log_keys=_keys(self._trust.document(owner).log_keys),
-                witness_keys=[*_keys(self._trust.document(other).witness_keys), *self._third_parties()],
+                log_keys=keys_of(parties[owner].log_keys),
+                witness_keys=[*keys_of(parties[other].witness_keys), *self._grading.known(parties.values())],
             )
             demand_events(log, events, digests)
-            by = f", witnessed by {', '.join(_witness(name) for name in log.cosigned)}" if log.cosigned else ""
+            names = [_witness(each.key.name) for each in log.signed.cosigned]
+            by = f", witnessed by {', '.join(names)}" if names else ""
             self._proved.append(f"the log of {owner} holds it, at size {log.checkpoint.size}{by}")
         return logs
 
-    def _third_parties(self) -> list[NoteKey]:
-        """Return the pinned witness keys that are neither party's, by key and by name alike."""
-        documents = [self._trust.document(org) for org in (self._bill.sender, self._bill.receiver)]
-        theirs = _keys([vkey for each in documents for vkey in (*each.log_keys, *each.witness_keys)])
-        known = {key.public for key in theirs} | {key.name for key in theirs}
-        pinned = _keys(each.vkey for each in self._trust.witnesses())
-        parties = tuple(f"{each.organization}/" for each in documents)
-        return [
-            key
-            for key in pinned
-            if key.algorithm is Algorithm.COSIGNATURE
-            and not {key.public, key.name} & known
-            and not key.name.startswith(parties)
-        ]
-
-    def _grade(self, logs: Mapping[str, ProvedLog]) -> str:
-        witnesses = {org: [key.name for key in _keys(self._trust.document(org).witness_keys)] for org in logs}
-        return grade(logs, witnesses, [key.name for key in self._third_parties()])
+    def _parties(self) -> dict[str, TrustDocument]:
+        return {org: self._trust.document(org) for org in (self._bill.sender, self._bill.receiver)}
 
     def _decisions(
         self, logs: Mapping[str, ProvedLog], offer: Offer, acceptance: Acceptance, annexes: Mapping[str, Annex]
@@ -301,11 +292,10 @@ class Examination:
                 raise _broken(f"its {after} is signed at {times[after]:%F %T}Z, before its {before}")
         newest = max(times[name] for name in order)
         for log in logs:
-            for name, seen in log.cosigned.items():
-                if seen < (newest - SKEW).timestamp():
-                    raise _broken(
-                        f"{_witness(name)} saw the log of {log.owner} before the last statement in it was signed"
-                    )
+            for seen in log.signed.cosigned:
+                if (seen.time or 0) < (newest - SKEW).timestamp():
+                    by = _witness(seen.key.name)
+                    raise _broken(f"{by} saw the log of {log.owner} before the last statement in it was signed")
 
     def _state(self, name: str, organization: str, signed: Signed, says: str) -> None:
         self._times.append((name, signed.time))
@@ -344,10 +334,6 @@ def _says(answer: Answer) -> str:
 
 def _witness(name: str) -> str:
     return name.removesuffix("/lading/witness")
-
-
-def _keys(vkeys: Iterable[str]) -> list[NoteKey]:
-    return [NoteKey.parse(vkey) for vkey in vkeys]
 
 
 def _broken(why: str) -> EvidenceError:

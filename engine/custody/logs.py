@@ -1,7 +1,7 @@
-"""What the two logs prove about a transfer: entries under a checkpoint, what they open to, and who cosigned."""
+"""What the two logs prove about a transfer: entries under a checkpoint, and what they open to."""
 
 import base64
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -38,15 +38,18 @@ class ProvedLog:
 
     Attributes:
         owner: whose log.
-        checkpoint: under which the proofs hold.
-        cosigned: the time of each pinned witness' cosignature, Unix seconds, by its key's name.
+        signed: the checkpoint under which the proofs hold, with the cosignatures of known witnesses.
         entries: the entries about the transfer, in the bill's order.
     """
 
     owner: str
-    checkpoint: Checkpoint
-    cosigned: Mapping[str, int]
+    signed: SignedCheckpoint
     entries: tuple[ProvedEntry, ...]
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The checkpoint itself."""
+        return self.signed.checkpoint
 
     def find(self, **attributes: str) -> ProvedEntry | None:
         """Return the first entry whose leaf says all of this."""
@@ -82,8 +85,7 @@ def prove_log(
     entries = tuple(_prove(owner, entry, opened, transfer) for entry in evidence.entries)
     if isinstance(evidence, LogEvidence) and len({each.index for each in entries}) != len(entries):
         raise LogTampered(f"the bill shows one entry of the log of {owner} twice", remedy=_AGAIN)
-    cosigned = {signed.key.name: signed.time or 0 for signed in opened.cosigned}
-    return ProvedLog(owner, opened.checkpoint, cosigned, entries)
+    return ProvedLog(owner, opened, entries)
 
 
 def open_further(log: ProvedLog, openings: Mapping[int, Opening]) -> ProvedLog:
@@ -133,25 +135,6 @@ def demand_events(log: ProvedLog, events: Mapping[str, str], digests: Mapping[st
                 f"the log of {log.owner} does not show {event} for this {name}",
                 remedy="Ask the issuer for a bill with the entries of both logs.",
             )
-
-
-def grade(logs: Mapping[str, ProvedLog], witnesses: Mapping[str, Collection[str]], third: Collection[str]) -> str:
-    """Grade evidence by who cosigned.
-
-    Args:
-        logs: both logs, by organization.
-        witnesses: the names of each party's own witness keys.
-        third: the names of pinned witness keys that are neither party's.
-
-    Returns:
-        `witnessed` if one third party cosigned both logs, `bilateral` if each party's witness cosigned the other's
-        log, otherwise `unilateral`.
-    """
-    one, other = logs.values()
-    if any(name in one.cosigned and name in other.cosigned for name in third):
-        return "witnessed"
-    mutual = all(set(log.cosigned) & set(witnesses[partner.owner]) for log, partner in ((one, other), (other, one)))
-    return "bilateral" if mutual else "unilateral"
 
 
 def opening_of(salt: bytes, payload: bytes) -> Opening:

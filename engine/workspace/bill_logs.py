@@ -6,11 +6,13 @@ from typing import Any, Final
 
 from engine.audit.checkpoint import open_checkpoint, read_checkpoint
 from engine.audit.entry import Entry, parse_leaf
-from engine.audit.note import NoteKey, split_note
+from engine.audit.note import NoteKey
+from engine.audit.reader import LogReader
 from engine.gateway.evidence import openings
 from engine.transfer.evidence import collect_evidence, collect_record
 from engine.transfer.parts import Parts
 from engine.workspace.office import Office
+from engine.workspace.witnessing import known_witnesses, newest_witnessed
 
 NEEDED: Final = frozenset({"transfer.offered", "receipt.received", "transfer.accepted", "receipt.issued"})
 LAST: Final = frozenset({"verdict.received", "verdict.issued"})
@@ -84,19 +86,20 @@ def _is_bill(leaf: bytes) -> bool:
 
 
 def _checkpoint(office: Office, partner: str, least: int) -> tuple[bytes, bool]:
-    """Return the checkpoint of at least so many entries that the most witnesses cosigned, the oldest of them.
+    """Return the checkpoint of at least so many entries that says most, and whether the partner's witness cosigned it.
 
-    A partner's witness and third parties that are pinned count; without any, it is the newest one.
+    That is the newest that the partner cosigned and that counts as witnessed; else the newest that the partner
+    cosigned; else the newest that counts as witnessed; else the newest.
     """
     theirs = [NoteKey.parse(vkey) for vkey in office.trust.partner(partner).witness_keys]
-    known = [*theirs, *(NoteKey.parse(pin.vkey) for pin in office.trust.witnesses())]
-    notes = [note for key in known if (note := office.log.cosigned_checkpoint(key.name)) is not None]
-    notes = [note for note in notes if read_checkpoint(note).size >= least] or [office.log.checkpoint()]
-    own = office.log_keys(office.organization)
-
-    def rank(note: bytes) -> tuple[int, int]:
-        return len(split_note(note)[1]), -read_checkpoint(note).size
-
-    best = max(notes, key=rank)
-    names = {signed.key.name for signed in open_checkpoint(best, [*own, *known]).cosigned}
-    return best, bool(names & {key.name for key in theirs})
+    third = [each.key.name for each in known_witnesses(office.trust) if each.kind == "third party"]
+    partners = [key.name for key in theirs]
+    with LogReader(office.layout.audit_database) as log:
+        found = (
+            newest_witnessed(log, office.trust, partners, least)
+            or next(log.cosigned_checkpoints(partners, least=least, most=1), None)
+            or newest_witnessed(log, office.trust, third, least)
+            or log.newest_checkpoint()
+        )
+    opened = open_checkpoint(found, [*office.log_keys(office.organization), *theirs])
+    return found, bool(opened.cosigned)

@@ -1,6 +1,6 @@
 """Who witnesses this log, how far each got, and whether the witness policy is met. Needs no owner."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,9 @@ ABOUT_WITNESSING: Final = ("witness.", "checkpoint.")
 """Event types that are about checkpoints themselves: two logs that witness each other would else never rest."""
 
 QUORUM: Final = "quorum"
+
+SEARCHED: Final = 256
+"""How many checkpoints are looked at for one that counts as witnessed."""
 
 Kind = Literal["third party", "partner", "former"]
 
@@ -72,6 +75,28 @@ def witness_policy(trust: TrustFolder) -> WitnessPolicy:
     """
     third = {pin.name: NoteKey.parse(pin.vkey) for pin in trust.witnesses()}
     return policy_in_force(trust.witness_policy(), third)
+
+
+def newest_witnessed(log: LogReader, trust: TrustFolder, cosigners: Sequence[str], least: int) -> bytes | None:
+    """Return the newest checkpoint that counts as witnessed by the policy; None if there is none.
+
+    Args:
+        log: this log.
+        trust: this organization's folder.
+        cosigners: one of these must have cosigned it, by the names of their keys.
+        least: how many entries it has to have.
+
+    Raises:
+        InputError: as `witness_policy`.
+    """
+    policy = witness_policy(trust)
+    if not policy.required:
+        return None
+    third = {pin.name: NoteKey.parse(pin.vkey) for pin in trust.witnesses()}
+    own = [NoteKey.parse(vkey) for vkey in trust.own().log_keys]
+    keys = [*own, *third.values(), *policy.witnesses.values()]
+    notes = log.cosigned_checkpoints(cosigners, least=least, most=SEARCHED)
+    return next((note for note in notes if counts_as_witnessed(open_checkpoint(note, keys), policy, third)), None)
 
 
 def witness_report(home: Path, now: datetime) -> dict[str, JSON]:

@@ -66,9 +66,9 @@ def hand_over(folder: Path, **wish: Any) -> Handed:
     return Handed(two, sent["id"], pyrage.x25519.Identity.generate())
 
 
-def third_party() -> NoteSigner:
+def third_party(name: str = "witness.cygnus.example") -> NoteSigner:
     """The key of a witness that is neither party's."""
-    return NoteSigner("witness.cygnus.example", Ed25519PrivateKey.generate(), Algorithm.COSIGNATURE)
+    return NoteSigner(name, Ed25519PrivateKey.generate(), Algorithm.COSIGNATURE)
 
 
 def cosign(log: dict[str, Any], signer: NoteSigner, when: int) -> None:
