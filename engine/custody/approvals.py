@@ -1,11 +1,12 @@
 """The approvals and break-glass tickets that a handoff rested on: who signed them, and that they were logged."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from engine.custody.bill import Bundle
 from engine.custody.logs import ProvedEntry, ProvedLog
-from engine.custody.statements import Approval, BreakGlass, Offer
+from engine.custody.statements import Approval, ApprovalV1, Authorization, BreakGlass, Offer, plan_digest
+from engine.custody.story import claimed_type
 from engine.digest import canonical, parse_json, sha256
 from engine.errors import EvidenceError, IntegrityError, LogTampered
 from engine.events import timestamp
@@ -14,7 +15,8 @@ from engine.signing.organization_trust import OrganizationTrust, Signed
 APPROVAL: Final = "approval"
 BREAK_GLASS: Final = "break-glass"
 
-_KINDS: Final[Mapping[str, type[Approval | BreakGlass]]] = {APPROVAL: Approval, BREAK_GLASS: BreakGlass}
+_Kind: TypeAlias = type[Approval | ApprovalV1 | BreakGlass]
+_KINDS: Final[Mapping[str, tuple[_Kind, ...]]] = {APPROVAL: (Approval, ApprovalV1), BREAK_GLASS: (BreakGlass,)}
 _LOGGED: Final = {APPROVAL: "approval.granted", BREAK_GLASS: "breakglass.approved"}
 _REMEDY: Final = "Do not rely on it; ask the sender who approved this handoff, and when."
 
@@ -41,10 +43,13 @@ def check_approvals(
     Raises:
         EvidenceError: one of that does not hold.
     """
-    for name, kind in _KINDS.items():
+    for name, kinds in _KINDS.items():
         if name not in signatures:
             continue
-        signed = trust.verify(canonical(signatures[name]), predicate_type=kind.predicate_type())
+        bundle = canonical(signatures[name])
+        claimed = claimed_type(bundle)
+        kind = next((each for each in kinds if each.predicate_type() == claimed), kinds[0])
+        signed = trust.verify(bundle, predicate_type=kind.predicate_type())
         said = kind.read(signed)
         _check_about(name, said, offer)
         signer = signed.signatory.identity
@@ -60,12 +65,22 @@ def check_approvals(
         yield name, signed, f"{waived}{said.reason!r}, {until}"
 
 
-def _check_about(name: str, said: Approval | BreakGlass, offer: Offer) -> None:
+def _check_about(name: str, said: Approval | ApprovalV1 | BreakGlass, offer: Offer) -> None:
     for field in ("transfer", "sender", "receiver", "artifact", "agreement", "purpose", "requester"):
         found, expected = getattr(said, field), getattr(offer, field)
         # A ticket may be asked for by somebody else than the transfer was.
         if found != expected and not (isinstance(said, BreakGlass) and field == "requester"):
             raise _broken(name, f"it is about {field} {found!a}, expected {expected!a}")
+    plan = plan_digest(
+        artifact=offer.artifact,
+        partner=offer.receiver,
+        agreement=offer.agreement,
+        purpose=offer.purpose,
+        impact=offer.impact,
+        actor=offer.requester,
+    )
+    if isinstance(said, Authorization) and said.plan != plan:
+        raise _broken(name, "it is about another order than the offer")
 
 
 def _approver(name: str, entry: ProvedEntry) -> str | None:

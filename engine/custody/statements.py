@@ -16,7 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from engine.agreement import SENSITIVITIES, Agreement
 from engine.agreement.fields import Names, Regions
 from engine.agreement.terms import Action, Sensitivity
-from engine.digest import JSON, sha256
+from engine.digest import JSON, canonical, sha256
 from engine.errors import BadSignature
 from engine.events import timestamp
 from engine.signing.organization_trust import Signed
@@ -263,18 +263,21 @@ class CustodyLink(Predicate):
     sealed_to: KeyId
 
 
-class Approval(Predicate):
-    """A second person lets one parked transfer go on, until `expires` and for one policy bundle."""
+def plan_digest(*, artifact: str, partner: str, agreement: str, purpose: str, impact: str, actor: str) -> str:
+    """Return the SHA-256 of the canonical order that a transfer is."""
+    order: dict[str, JSON] = {
+        "artifact": artifact,
+        "partner": partner,
+        "agreement": agreement,
+        "purpose": purpose,
+        "impact": impact,
+        "actor": actor,
+    }
+    return sha256(canonical(order))
 
-    requester: Line
-    purpose: Line
-    policy: Digest
-    reason: Line
-    expires: AwareDatetime
 
-
-class BreakGlass(Predicate):
-    """A second person lets one transfer past named findings of its checks, for a short time and once.
+class Authorization(Predicate):
+    """A second person lets one transfer go, for a short time and once. Bound to all that they saw of it.
 
     Attributes:
         requester: who asked for it.
@@ -282,9 +285,8 @@ class BreakGlass(Predicate):
         purpose: of the transfer.
         plan: SHA-256 of the canonical order: artifact, partner, agreement, purpose, impact, actor.
         policy: digest of the bundle under which it was given; another one voids it.
-        waives: codes of the findings it is for, sorted.
-        ticket: the incident it belongs to, in the organization's own numbering.
-        reason: the approver's, in their words.
+        waives: codes of the findings that it was given in spite of, sorted.
+        reason: the signer's, in their words.
         not_before: from when it counts.
         expires: and until when, at most four hours later.
     """
@@ -294,10 +296,34 @@ class BreakGlass(Predicate):
     purpose: Line
     plan: Digest
     policy: Digest
-    waives: Annotated[list[Line], Field(min_length=1, max_length=100)]
-    ticket: Line
+    waives: Annotated[tuple[Line, ...], Field(max_length=100)]
     reason: Line
     not_before: AwareDatetime
+    expires: AwareDatetime
+
+
+class Approval(Authorization):
+    """A second person lets one parked transfer go on; `waives` is all that its checks found."""
+
+
+class BreakGlass(Authorization):
+    """A second person lets one transfer past named findings of its checks.
+
+    Attributes:
+        ticket: the incident it belongs to, in the organization's own numbering.
+    """
+
+    waives: Annotated[tuple[Line, ...], Field(min_length=1, max_length=100)]
+    ticket: Line
+
+
+class ApprovalV1(Predicate):
+    """An approval as release 0.1.0 signed it: read where it is kept, and good for nothing new."""
+
+    requester: Line
+    purpose: Line
+    policy: Digest
+    reason: Line
     expires: AwareDatetime
 
 
@@ -307,7 +333,8 @@ PREDICATE_TYPES: dict[type[Predicate], str] = {
     DeliveryReceipt: "urn:lading:delivery-receipt:v1",
     Verdict: "urn:lading:verdict:v1",
     CustodyLink: "urn:lading:custody-link:v1",
-    Approval: "urn:lading:approval:v1",
+    ApprovalV1: "urn:lading:approval:v1",
+    Approval: "urn:lading:approval:v2",
     BreakGlass: "urn:lading:break-glass:v1",
 }
 

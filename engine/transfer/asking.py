@@ -1,37 +1,20 @@
 """Asking policy about a transfer: the facts gathered and verified anew each time."""
 
-import json
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any
 
 from engine.custody.statements import Approval, BreakGlass
 from engine.digest import JSON
 from engine.errors import EvidenceError
 from engine.policy.facts import BreakGlassFacts, TransferFacts
-from engine.policy.model import Decision
-from engine.transfer.break_glass import SKEW, valid_ticket
+from engine.policy.model import Condition, Decision
+from engine.transfer.authorization import Preflight, kept_preflight, objection
+from engine.transfer.break_glass import valid_ticket
 from engine.transfer.facts import agreement_facts, artifact_facts
 from engine.transfer.outgoing import Outgoing
 from engine.transfer.parts import Parts
 from engine.transfer.reports import transfer_event
 from engine.transfer.tickets import Ticket
-
-APPROVAL_LIFE: Final = timedelta(hours=4)
-SIGNATURES: Final = ("model-signature", "manifest-attestation", "origin-unknown")
-
-
-@dataclass(frozen=True, slots=True)
-class Preflight:
-    """What the preflight checks found, as it was kept."""
-
-    passed: bool
-    failed: tuple[str, ...]
-
-    @property
-    def signed(self) -> bool:
-        """Whether the artifact's signatures verified."""
-        return not any(code.startswith(SIGNATURES) for code in self.failed)
 
 
 def ask_send(parts: Parts, transfer: Outgoing) -> Decision:
@@ -44,16 +27,28 @@ def ask_send(parts: Parts, transfer: Outgoing) -> Decision:
         UsageError: another transfer used the approval or the ticket meanwhile.
     """
     parts.remember(transfer.partner, parts.connect(transfer.partner).checkpoint())
-    facts = _facts(parts, transfer)
+    facts, lost = _entitled(parts, transfer, _facts(parts, transfer))
     decision = _ask(parts, transfer, facts, "send", transfer.actor, mtls=True)
-    if decision.permitted:
-        _use(parts, transfer, facts)
+    if not decision.permitted:
+        return replace(decision, conditions=(*decision.conditions, *lost))
+    _use(parts, transfer, facts)
     return decision
 
 
-def ask_second(parts: Parts, transfer: Outgoing, action: str, approver: str) -> Decision:
-    """Ask whether a second person may let a transfer go: `approve` or `breakGlass`."""
-    return _ask(parts, transfer, _facts(parts, transfer), action, approver, mtls=False)
+def ask_second(parts: Parts, transfer: Outgoing, action: str, person: str, *, actor: str | None = None) -> Decision:
+    """Ask whether a second person may let a transfer go: `approve` or `breakGlass`.
+
+    The question is the same before they sign and whenever what they signed is used: nothing signed is among its facts.
+
+    Args:
+        parts: the rooms a transfer passes through.
+        transfer: the transfer.
+        action: what they do.
+        person: who they are.
+        actor: who asks, for the log, if it is not they.
+    """
+    facts = _Facts(kept_preflight(parts, transfer), None, None)
+    return _ask(parts, transfer, facts, action, person, mtls=False, actor=actor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +56,50 @@ class _Facts:
     """What the sender knows of a transfer, verified just now."""
 
     checked: Preflight
-    approval: tuple[str, str] | None
+    approval: tuple[str, Approval] | None
     ticket: tuple[Ticket, BreakGlass, BreakGlassFacts] | None
 
 
 def _facts(parts: Parts, transfer: Outgoing) -> _Facts:
-    return _Facts(kept_preflight(parts, transfer), valid_approval(parts, transfer), valid_ticket(parts, transfer))
+    checked = kept_preflight(parts, transfer)
+    ticket = None if checked.passed else valid_ticket(parts, transfer)
+    return _Facts(checked, valid_approval(parts, transfer), ticket)
 
 
-def _ask(parts: Parts, transfer: Outgoing, facts: _Facts, action: str, identity: str, *, mtls: bool) -> Decision:
+def _entitled(parts: Parts, transfer: Outgoing, facts: _Facts) -> tuple[_Facts, tuple[Condition, ...]]:
+    """Leave out what was signed by somebody who may no longer sign it; return the conditions that say why."""
+    lost: list[Condition] = []
+    if facts.approval is not None and (why := _lost(parts, transfer, "approve", facts.approval[0])):
+        facts, lost = replace(facts, approval=None), [*lost, *why]
+    if facts.ticket is not None and (why := _lost(parts, transfer, "breakGlass", facts.ticket[2].approver)):
+        facts, lost = replace(facts, ticket=None), [*lost, *why]
+    return facts, tuple(lost)
+
+
+def _lost(parts: Parts, transfer: Outgoing, action: str, signatory: str) -> list[Condition]:
+    """Return what keeps a signatory from signing again, each with their name; nothing if they still may.
+
+    In the log it is the requester who asks: the signatory attempts nothing.
+    """
+    denied = ask_second(parts, transfer, action, signatory, actor=transfer.actor)
+    if denied.permitted:
+        return []
+    told: dict[str, JSON] = {"approver": signatory}
+    remedy = next(iter(denied.remedies), "Ask somebody else who may sign it.")
+    found = denied.conditions or (Condition(denied.because[0], action, None, {}, remedy),)
+    return [replace(each, values={**told, **each.values}) for each in found]
+
+
+def _ask(
+    parts: Parts,
+    transfer: Outgoing,
+    facts: _Facts,
+    action: str,
+    identity: str,
+    *,
+    mtls: bool,
+    actor: str | None = None,
+) -> Decision:
     artifact = parts.registry.get(transfer.artifact)
     received_under = agreement_facts(parts.standing(artifact.agreement)) if artifact.agreement else None
     return parts.judge.ask(
@@ -91,15 +121,15 @@ def _ask(parts: Parts, transfer: Outgoing, facts: _Facts, action: str, identity:
             break_glass=facts.ticket[2] if facts.ticket else None,
         ),
         received_under=received_under,
-        about={"transfer": transfer.id, "partner": transfer.partner},
+        about={"transfer": transfer.id, "partner": transfer.partner, "actor": actor or identity},
     )
 
 
 def _use(parts: Parts, transfer: Outgoing, facts: _Facts) -> None:
     """Use up what a permit rested on; a ticket's use is in the log before anything moves."""
     if facts.approval is not None:
-        parts.consume(facts.approval[1], transfer.id)
-    if facts.ticket is None or facts.checked.passed:
+        parts.consume(facts.approval[1].nonce, transfer.id)
+    if facts.ticket is None:
         return
     ticket, said, verified = facts.ticket
     parts.consume(said.nonce, transfer.id)
@@ -114,51 +144,21 @@ def _use(parts: Parts, transfer: Outgoing, facts: _Facts) -> None:
     parts.recorder.record(transfer_event(transfer, "breakglass.used", ticket.id, payload))
 
 
-def kept_preflight(parts: Parts, transfer: Outgoing) -> Preflight:
-    """Return what the preflight checks found; nothing kept counts as failed."""
-    kept = parts.table.document(transfer.id, "preflight")
-    if kept is None:
-        return Preflight(passed=False, failed=("preflight-missing",))
-    report = json.loads(kept)
-    failed = {finding["code"] for finding in report["findings"] if finding["severity"] == "error"}
-    return Preflight(bool(report["passed"]) and not failed, tuple(sorted(failed)))
+def asked_of_approver(parts: Parts, transfer: Outgoing) -> dict[str, Any]:
+    """Return what an approver is asked to sign, besides what the transfer is."""
+    return {"requester": transfer.actor, "waives": kept_preflight(parts, transfer).failed}
 
 
-def valid_approval(parts: Parts, transfer: Outgoing) -> tuple[str, str] | None:
-    """Return who approved this very transfer, and the approval's nonce, if their signed approval still counts.
-
-    It counts for the artifact, partner, agreement, purpose and requester it names, for the policy bundle it was
-    given under, and until it expires. A new bundle voids it.
-    """
+def valid_approval(parts: Parts, transfer: Outgoing) -> tuple[str, Approval] | None:
+    """Return who approved this very transfer, and what they signed, if it counts now."""
     kept = parts.table.document(transfer.id, "approval")
     if kept is None:
         return None
     try:
         signed = parts.trust(parts.organization).verify(kept, predicate_type=Approval.predicate_type())
-        approval = Approval.read(signed)
+        said = Approval.read(signed)
     except EvidenceError:
         return None
-    named = (
-        approval.transfer,
-        approval.receiver,
-        approval.artifact,
-        approval.agreement,
-        approval.purpose,
-        approval.requester,
-    )
-    this = (
-        transfer.id,
-        transfer.partner,
-        transfer.artifact,
-        transfer.agreement,
-        transfer.purpose,
-        transfer.actor,
-    )
-    now = parts.clock()
-    current = (
-        approval.policy == parts.judge.bundle_digest
-        and approval.issued - SKEW < now < approval.expires
-        and approval.expires - approval.issued <= APPROVAL_LIFE
-        and parts.free(approval.nonce, transfer.id)
-    )
-    return (signed.signatory.identity, approval.nonce) if named == this and current else None
+    approver = signed.signatory.identity
+    against = objection(parts, transfer, asked_of_approver(parts, transfer), said, approver)
+    return (approver, said) if against is None else None

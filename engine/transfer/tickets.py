@@ -62,6 +62,11 @@ class Ticket:
     finding: str | None = None
     reviewed: float | None = None
 
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What a second person is asked to sign, besides what the transfer is."""
+        return {"requester": self.requester, "waives": self.waives, "ticket": self.ticket}
+
     @classmethod
     def of(cls, row: Row[Any]) -> Self:
         """Read a row."""

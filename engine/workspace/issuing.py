@@ -12,7 +12,16 @@ from typing import Final
 from engine.agreement import AGREEMENT_TYPE
 from engine.audit.note import Algorithm, NoteSigner
 from engine.custody.bill import BILL_TYPE
-from engine.custody.statements import Acceptance, Approval, BreakGlass, CustodyLink, DeliveryReceipt, Offer, Verdict
+from engine.custody.statements import (
+    Acceptance,
+    Approval,
+    ApprovalV1,
+    BreakGlass,
+    CustodyLink,
+    DeliveryReceipt,
+    Offer,
+    Verdict,
+)
 from engine.policy.directory import Directory, load_directory
 from engine.policy.rollout.approval import POLICY_APPROVAL
 from engine.signing import MANIFEST_REFERENCE, MODEL_SIGNATURE, AllowedIdentity
@@ -42,11 +51,11 @@ ATTESTATIONS: Final = (
 SIGNS: Final = {
     "sender": (MODEL_SIGNATURE, MANIFEST_REFERENCE, Offer.predicate_type(), BILL_TYPE, *ATTESTATIONS),
     "administrator": (AGREEMENT_TYPE, BILL_TYPE, POLICY_APPROVAL),
-    "approver": (Approval.predicate_type(),),
+    "approver": (Approval.predicate_type(), ApprovalV1.predicate_type()),
     "auditor": (BILL_TYPE, *ATTESTATIONS),
     "security": (POLICY_APPROVAL, BreakGlass.predicate_type()),
 }
-"""The predicate types each role may sign for the organization."""
+"""The predicate types each role may sign for the organization; of former ones, so that what was signed verifies."""
 
 GATEWAY_SIGNS: Final = (
     Acceptance.predicate_type(),

@@ -11,7 +11,7 @@ import pytest
 
 from engine.custody.statements import BreakGlass, fresh_nonce
 from engine.errors import UntrustedIdentity, UsageError
-from engine.transfer.break_glass import plan_digest
+from engine.transfer.authorization import plan_of
 from engine.transfer.tickets import APPROVED, REVIEW_SECONDS, USED, Ticket
 from tests.integration.simulator import Clock, PartnerSimulator
 
@@ -138,8 +138,8 @@ FORGERIES: dict[str, tuple[Change, str]] = {
     "for another purpose": (_update(purpose="research"), "sec"),
     "for another order": (_update(plan="0" * 64), "sec"),
     "under other policies": (_update(policy="0" * 64), "sec"),
-    "past a signature": (_update(waives=["extra", "model-signature-invalid"]), "sec"),
-    "past something else": (_update(waives=["empty-folder"]), "sec"),
+    "past a signature": (_update(waives=("extra", "model-signature-invalid")), "sec"),
+    "past something else": (_update(waives=("empty-folder",)), "sec"),
     "signed by its requester": (_update(requester="sec@acme.example"), "sec"),
     "signed by who started the transfer": (_update(), "ada"),
     "signed by somebody without the role": (_update(), "olga"),
@@ -273,9 +273,9 @@ def statement(two: PartnerSimulator, transfer: str) -> BreakGlass:
         requester="ada@acme.example",
         action="send",
         purpose=found.purpose,
-        plan=plan_digest(found),
+        plan=plan_of(found),
         policy=office.judge.bundle_digest,
-        waives=["extra"],
+        waives=("extra",),
         ticket="INC-17",
         reason="forged",
         not_before=now,

@@ -5,14 +5,16 @@ from typing import Any
 
 from pydantic import Field
 
-from engine.custody.statements import Approval, fresh_nonce
-from engine.digest import JSON, sha256
+from engine.custody.statements import Approval
+from engine.digest import JSON
 from engine.errors import UsageError
 from engine.events import timestamp
-from engine.transfer.asking import APPROVAL_LIFE, ask_second
+from engine.transfer.asking import ask_second, asked_of_approver
+from engine.transfer.authorization import draft
 from engine.transfer.outgoing import Outgoing
 from engine.transfer.pipeline import AWAITING
 from engine.transfer.reports import transfer_event
+from engine.workspace.authorizing import sign
 from engine.workspace.denials import describe_denial
 from engine.workspace.office import Office
 from engine.workspace.operations import Call, Params
@@ -40,32 +42,15 @@ def grant(office: Office, call: Call, params: Answer) -> dict[str, JSON]:
     decision = ask_second(parts, transfer, "approve", who)
     if not decision.permitted:
         return describe_denial(decision)
-    now = office.clock()
-    approval = Approval(
-        transfer=transfer.id,
-        sender=office.organization,
-        receiver=transfer.partner,
-        artifact=transfer.artifact,
-        agreement=transfer.agreement,
-        nonce=fresh_nonce(),
-        issued=now,
-        checkpoint="",
-        requester=transfer.actor,
-        purpose=transfer.purpose,
-        policy=decision.bundle_digest,
-        reason=params.reason,
-        expires=now + APPROVAL_LIFE,
-    )
-    statement = approval.statement()
-    bundle = office.sign(statement, who)
-    trust = office.trust.organization_trust(office.organization)
-    trust.verify(bundle, predicate_type=Approval.predicate_type())
-    payload: dict[str, JSON] = {"reason": params.reason, "expires": timestamp(approval.expires)}
+    asked = asked_of_approver(parts, transfer)
+    said = draft(Approval, parts, transfer, asked | {"policy": decision.bundle_digest}, reason=params.reason)
+    signed = sign(office, parts, transfer, said, who, asked)
+    payload: dict[str, JSON] = {"reason": said.reason, "expires": timestamp(said.expires)}
     office.log.record(
-        transfer_event(transfer, "approval.granted", approval.nonce, payload, actor=who, statement=sha256(statement))
+        transfer_event(transfer, "approval.granted", said.nonce, payload, actor=who, statement=signed.digest)
     )
-    office.outgoing.save(transfer, {"approval": bundle})
-    return {"id": transfer.id, "approver": who, "expires": timestamp(approval.expires)}
+    office.outgoing.save(transfer, {"approval": signed.bundle})
+    return {"id": transfer.id, "approver": who, "expires": timestamp(said.expires)}
 
 
 def refuse(office: Office, call: Call, params: Answer) -> dict[str, JSON]:

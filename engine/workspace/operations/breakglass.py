@@ -8,16 +8,17 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from engine.custody.statements import BreakGlass, fresh_nonce
-from engine.digest import JSON, sha256
-from engine.errors import UntrustedIdentity, UsageError
+from engine.custody.statements import BreakGlass
+from engine.digest import JSON
+from engine.errors import UsageError
 from engine.events import timestamp
-from engine.transfer.asking import ask_second, kept_preflight
-from engine.transfer.break_glass import LIFE, objection, plan_digest, waivable
+from engine.transfer.asking import ask_second
+from engine.transfer.authorization import LIFE, draft, kept_preflight, waivable
 from engine.transfer.outgoing import FIRST_STEP, Outgoing
 from engine.transfer.pipeline import AWAITING
 from engine.transfer.reports import transfer_event
 from engine.transfer.tickets import APPROVED, REQUESTED, REVIEWED, USED, Ticket
+from engine.workspace.authorizing import sign
 from engine.workspace.denials import describe_denial
 from engine.workspace.office import Office
 from engine.workspace.operations import Call, Params
@@ -95,33 +96,16 @@ def approve(office: Office, call: Call, params: Approve) -> dict[str, JSON]:
     decision = ask_second(parts, transfer, "breakGlass", who)
     if not decision.permitted:
         return describe_denial(decision)
-    now = office.clock()
-    said = BreakGlass(
-        transfer=transfer.id,
-        sender=office.organization,
-        receiver=transfer.partner,
-        artifact=transfer.artifact,
-        agreement=transfer.agreement,
-        nonce=fresh_nonce(),
-        issued=now,
-        checkpoint="",
-        requester=ticket.requester,
-        action="send",
-        purpose=transfer.purpose,
-        plan=plan_digest(transfer),
-        policy=decision.bundle_digest,
-        waives=list(ticket.waives),
-        ticket=ticket.ticket,
+    said = draft(
+        BreakGlass,
+        parts,
+        transfer,
+        ticket.asked | {"policy": decision.bundle_digest},
         reason=params.reason,
-        not_before=now,
-        expires=now + timedelta(hours=ticket.hours),
+        life=timedelta(hours=ticket.hours),
     )
-    against = objection(parts, transfer, said, who)
-    if against is not None:
-        raise UntrustedIdentity(f"this approval would not count: {against}", remedy="Ask somebody else to approve it.")
-    signed = office.sign(said.statement(), who)
-    office.trust.organization_trust(office.organization).verify(signed, predicate_type=BreakGlass.predicate_type())
-    approved = replace(ticket, state=APPROVED, approver=who, statement=signed, expires=said.expires.timestamp())
+    signed = sign(office, parts, transfer, said, who, ticket.asked)
+    approved = replace(ticket, state=APPROVED, approver=who, statement=signed.bundle, expires=said.expires.timestamp())
     payload: dict[str, JSON] = {
         "ticket": ticket.ticket,
         "waives": list(ticket.waives),
@@ -129,10 +113,9 @@ def approve(office: Office, call: Call, params: Approve) -> dict[str, JSON]:
         "reason": params.reason,
         "expires": timestamp(said.expires),
     }
-    event = transfer_event(
-        transfer, "breakglass.approved", said.nonce, payload, actor=who, statement=sha256(said.statement())
+    office.log.record(
+        transfer_event(transfer, "breakglass.approved", said.nonce, payload, actor=who, statement=signed.digest)
     )
-    office.log.record(event)
     office.tickets.change(approved, before=REQUESTED)
     # It may have been tried, and denied, while the ticket was only asked for; and what it waives is checked again.
     _check_waits(office, office.outgoing.get(transfer.id))

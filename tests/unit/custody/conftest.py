@@ -21,6 +21,8 @@ from engine.custody.bill import AnyBill, BillV1, EntryEvidence, LogEvidenceV1, s
 from engine.custody.statements import (
     Acceptance,
     Approval,
+    ApprovalV1,
+    BreakGlass,
     DecisionCited,
     DeliveryReceipt,
     Offer,
@@ -90,9 +92,11 @@ class Handoff:
             return offer | {"decision": CITED, "deadline": later}
         if kind is DeliveryReceipt:
             return offer | digests | {"size": 12, "decision": CITED}
-        if kind is Approval:
-            said = {"requester": ADA, "purpose": "evaluation", "reason": "reviewed"}
-            return said | {"policy": POLICY, "expires": later}
+        if kind in {Approval, ApprovalV1, BreakGlass}:
+            said = {"requester": ADA, "purpose": "evaluation", "reason": "reviewed", "policy": POLICY, "expires": later}
+            bound = {"action": "send", "plan": POLICY, "waives": ("extra",), "not_before": MADE}
+            ticket = {"ticket": "INC-17"} if kind is BreakGlass else {}
+            return said | (bound | ticket if kind is not ApprovalV1 else {})
         receipt = sha256(self.payloads.get("receipt", b""))
         return offer | {"receipt": receipt, "verdict": "released", "findings": []}
 

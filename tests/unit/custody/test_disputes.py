@@ -14,7 +14,7 @@ import pytest
 from engine.agreement import parse_agreement
 from engine.custody.account import verify_bill
 from engine.custody.bill import Bill, encode, parse_bill
-from engine.custody.statements import Approval, fresh_nonce
+from engine.custody.statements import Approval, ApprovalV1, fresh_nonce, plan_digest
 from engine.digest import canonical, sha256
 from engine.errors import EvidenceError, InputError, IntegrityError, LogTampered
 from engine.signing.trust_folder import TrustFolder
@@ -107,7 +107,7 @@ def test_denial_our_policy_would_not_have_permitted_it(handed: Handed) -> None:
         verify_bill(handed.issue(Bill.model_validate(told), handed.two.acme, {ACME: canonical(annex)}), handed.trust)
 
 
-def approve(handed: Handed, by: str, **changes: Any) -> Callable[[dict[str, Any]], None]:
+def approve(handed: Handed, by: str, *, former: bool = False, **changes: Any) -> Callable[[dict[str, Any]], None]:
     """Put an approval into a bill that nobody gave when it was sent."""
     office, account = handed.two.acme.office, verify_bill(handed.made(), handed.trust)
     now = handed.two.clock()
@@ -126,7 +126,10 @@ def approve(handed: Handed, by: str, **changes: Any) -> Callable[[dict[str, Any]
         "reason": "reviewed",
         "expires": now + timedelta(hours=1),
     }
-    approval = Approval(**facts | changes)
+    order = {"artifact": account.root, "partner": BOREALIS, "agreement": account.agreement}
+    plan = plan_digest(**order, purpose=account.purpose, impact="", actor=f"ada@{ACME}")
+    bound = {"action": "send", "plan": plan, "waives": (), "not_before": now}
+    approval = ApprovalV1(**facts | changes) if former else Approval(**facts | bound | changes)
 
     def change(bill: dict[str, Any]) -> None:
         bill["signatures"]["approval"] = json.loads(office.sign(approval.statement(), by))
@@ -137,10 +140,15 @@ def approve(handed: Handed, by: str, **changes: Any) -> Callable[[dict[str, Any]
 def test_denial_the_approval_was_forged(handed: Handed) -> None:
     never_logged = approve(handed, f"abe@{ACME}")
     elsewhere = approve(handed, f"abe@{ACME}", transfer="tr-" + "0" * 24)
+    other_order = approve(handed, f"abe@{ACME}", plan="0" * 64)
+    former = approve(handed, f"abe@{ACME}", former=True)
     nobody = approve(handed, f"olga@{ACME}")
 
-    with pytest.raises(LogTampered, match="does not show this approval"):
-        verify_bill(handed.lie(never_logged), handed.trust)
+    for unlogged in (never_logged, former):
+        with pytest.raises(LogTampered, match="does not show this approval"):
+            verify_bill(handed.lie(unlogged), handed.trust)
+    with pytest.raises(IntegrityError, match="another order than the offer"):
+        verify_bill(handed.lie(other_order), handed.trust)
     with pytest.raises(IntegrityError, match="it is about transfer"):
         verify_bill(handed.lie(elsewhere), handed.trust)
     with pytest.raises(EvidenceError, match="olga"):

@@ -2,7 +2,8 @@
 
 import json
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from engine.custody.statements import (
     Acceptance,
     Answer,
     Approval,
+    ApprovalV1,
+    BreakGlass,
     DeliveryReceipt,
     Offer,
     Predicate,
@@ -27,7 +30,24 @@ from engine.signing import Signatory, Signed
 from tests.unit.custody.conftest import ACME, ADA, BOREALIS, MADE, Handoff
 
 OTHER = sha256(b"other")
-KINDS = [Offer, Acceptance, DeliveryReceipt, Verdict, Approval]
+KINDS = [Offer, Acceptance, DeliveryReceipt, Verdict, Approval, ApprovalV1, BreakGlass]
+GOLDEN = Path(__file__).parents[2] / "golden" / "statements"
+AUTHORIZED: dict[str, Any] = {
+    "transfer": "tr-" + "5" * 24,
+    "sender": ACME,
+    "receiver": BOREALIS,
+    "artifact": "a" * 64,
+    "agreement": "b" * 64,
+    "nonce": "c" * 32,
+    "issued": datetime(2026, 6, 1, 12, tzinfo=UTC),
+    "checkpoint": "",
+    "requester": ADA,
+    "purpose": "evaluation",
+    "policy": "e" * 64,
+    "reason": "reviewed with legal",
+    "expires": datetime(2026, 6, 1, 16, tzinfo=UTC),
+}
+BOUND: dict[str, Any] = {"action": "send", "plan": "d" * 64, "not_before": AUTHORIZED["issued"]}
 
 
 def signed(payload: bytes) -> Signed:
@@ -55,11 +75,35 @@ def test_a_statement_reads_back_as_it_was_made(handoff: Handoff, kind: type[Pred
 def test_the_subject_of_every_statement_is_the_artifact(handoff: Handoff, kind: type[Predicate]) -> None:
     statement = json.loads(handoff.predicate(kind).statement())
 
-    assert statement["predicateType"] == f"urn:lading:{statement['predicateType'].split(':')[2]}:v1"
+    assert re.fullmatch(r"urn:lading:[a-z-]+:v[12]", statement["predicateType"])
     assert statement["subject"] == [
         {"digest": {"sha256": handoff.packed.manifest.root}, "name": statement["predicate"]["transfer"]}
     ]
     assert statement["predicate"]["issued"] == timestamp(MADE + timedelta(minutes=10))
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [
+        ("approval-v1", ApprovalV1(**AUTHORIZED)),
+        ("approval-v2", Approval(**AUTHORIZED, **BOUND, waives=())),
+        ("break-glass-v1", BreakGlass(**AUTHORIZED, **BOUND, waives=("empty-folder", "extra"), ticket="INC-17")),
+    ],
+)
+def test_what_a_second_person_signs_is_these_very_bytes(name: str, made: Predicate) -> None:
+    kept = (GOLDEN / f"{name}.json").read_bytes()
+
+    assert made.statement() == kept
+    assert type(made).read(signed(kept)) == made
+
+
+def test_an_approval_of_one_version_never_reads_as_the_other() -> None:
+    old, new = ((GOLDEN / f"approval-v{version}.json").read_bytes() for version in (1, 2))
+
+    with pytest.raises(BadSignature, match="malformed"):
+        Approval.read(signed(old))
+    with pytest.raises(BadSignature, match="malformed"):
+        ApprovalV1.read(signed(new))
 
 
 @pytest.mark.parametrize(
