@@ -12,6 +12,7 @@
     │   ├── SignatureError 4
     │   │   ├── UntrustedIdentity 4
     │   │   └── BadSignature 4
+    │   │       └── UnknownRoot 4
     │   └── IntegrityError 4
     │       ├── DigestMismatch 4
     │       │   └── SourceChanged 4
@@ -108,6 +109,10 @@ class UntrustedIdentity(SignatureError):  # noqa: N818
 
 class BadSignature(SignatureError):  # noqa: N818
     """A signature that does not verify at all."""
+
+
+class UnknownRoot(BadSignature):
+    """A signature under another root than the one it is verified with: of somebody else, or from before a change."""
 
 
 class IntegrityError(EvidenceError):

@@ -4,12 +4,14 @@ A link is four signed statements: the offer by which one organization got the ar
 verdict, and the custody link in which it names all three and the link before. An onward offer names the newest link.
 So no link can be moved to another artifact, reordered, or left out, whoever passes the chain on.
 
-What contradicts itself is refused. What is signed for an organization whose trust nobody here pinned, or by somebody
-that organization no longer lists, is kept and told as unverified; it proves nothing, and policy is not told of it.
+What contradicts itself is refused. What is signed for an organization whose trust nobody here pinned, under another
+root than the one that is pinned, or by somebody that organization no longer lists, is kept and told as unverified; it
+proves nothing, and policy is not told of it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, TypeVar
 
 from engine.custody.statements import (
@@ -21,7 +23,7 @@ from engine.custody.statements import (
     check_answer,
 )
 from engine.digest import JSON, canonical, sha256
-from engine.errors import BadSignature, UntrustedIdentity
+from engine.errors import BadSignature, UnknownRoot, UntrustedIdentity
 from engine.signing import OrganizationTrust, Signed
 from engine.signing.envelope import unverified_payload
 from engine.signing.statement import parse_statement
@@ -120,7 +122,7 @@ def examine_chain(
         manifest: digest of the manifest that every offer must be about.
         origin: the organization that made the artifact.
         holder: who hands it on now.
-        trust: whose signatures count for an organization.
+        trust: whose signatures count for an organization; asked once for each.
 
     Returns:
         The links in their order. None at all if the offer names none and none came.
@@ -130,8 +132,9 @@ def examine_chain(
             not make one chain from the origin to the holder.
     """
     links: list[Link] = []
+    pinned = cache(trust)
     for position, bundles in enumerate(chain, start=1):
-        link = _examine(bundles, trust)
+        link = _examine(bundles, pinned)
         _check_place(link, position, links[-1] if links else None, origin)
         _check_subject(link, artifact, manifest)
         links.append(link)
@@ -213,6 +216,11 @@ def _read(
             return kind.read(signed), Statement(name, organization, sha256(signed.payload), signed, "")
         except UntrustedIdentity as error:
             doubt = str(error)
+        except UnknownRoot:
+            doubt = (
+                f"the {kind.predicate_type()} is not under the root that is pinned for {organization}: "
+                "it is from before that root was replaced, or somebody else's"
+            )
     said, payload = _unverified(bundles[name], kind)
     return said, Statement(name, organization, sha256(payload), None, doubt)
 

@@ -10,6 +10,7 @@ from engine.custody.links import Link, examine_chain
 from engine.custody.statements import Offer, OnwardTerms
 from engine.digest import canonical, sha256
 from engine.errors import EvidenceError, InputError, LadingError
+from engine.events import Event, event_id
 from engine.findings import Report
 from engine.gateway.parts import RESERVE_BYTES, GatewayParts
 from engine.manifest import ChunkMap, Manifest, parse_chunk_map, parse_manifest
@@ -22,6 +23,8 @@ from engine.wire.problem import ProblemError
 
 SKEW: Final = timedelta(minutes=5)
 """How far a partner's clock may be ahead of ours."""
+WHY_LIMIT: Final = 2000
+"""The most characters that are kept of a reason: what a partner sent may be in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class Offered:
 
 
 def read_offer(parts: GatewayParts, peer: str, message: OfferMessage) -> Offered:
-    """Verify an offer's signature and bindings.
+    """Verify an offer's signature and bindings. A chain of custody that does not hold is recorded first.
 
     Raises:
         ProblemError: 400 if it is not whole, 403 if its signature does not count, 409 if it is for somebody else.
@@ -68,12 +71,14 @@ def read_offer(parts: GatewayParts, peer: str, message: OfferMessage) -> Offered
     stated = (offer.manifest, offer.chunks, offer.artifact)
     if stated != (manifest.digest, chunks.digest, manifest.root):
         raise ProblemError(400, "The offer is about another artifact than it carries", codes=("offer-mismatch",))
-    return Offered(
-        offer, sha256(signed.payload), manifest, chunks, message, _read_chain(parts, offer, manifest, message)
-    )
+    digest = sha256(signed.payload)
+    chain = _read_chain(parts, offer, digest, manifest, message)
+    return Offered(offer, digest, manifest, chunks, message, chain)
 
 
-def _read_chain(parts: GatewayParts, offer: Offer, manifest: Manifest, message: OfferMessage) -> tuple[Link, ...]:
+def _read_chain(
+    parts: GatewayParts, offer: Offer, digest: str, manifest: Manifest, message: OfferMessage
+) -> tuple[Link, ...]:
     """Verify the chain of custody that came with an offer, under the trust pinned here.
 
     Raises:
@@ -90,6 +95,7 @@ def _read_chain(parts: GatewayParts, offer: Offer, manifest: Manifest, message: 
             trust=lambda organization: _pinned(parts, organization),
         )
     except EvidenceError as error:
+        parts.log.record(_custody_refused(parts, offer, digest, str(error)))
         raise ProblemError(
             403,
             "The chain of custody does not hold",
@@ -97,6 +103,21 @@ def _read_chain(parts: GatewayParts, offer: Offer, manifest: Manifest, message: 
             codes=("custody-refused",),
             remedy="Send the chain as it came to you, and whole.",
         ) from None
+
+
+def _custody_refused(parts: GatewayParts, offer: Offer, digest: str, why: str) -> Event:
+    """Return the event that says which signed offer came with a chain that does not hold; once for each reason."""
+    return Event(
+        id=event_id(offer.transfer, f"custody.refused:{digest}:{sha256(why.encode())}"),
+        type="custody.refused",
+        actor=parts.identity,
+        artifact=offer.artifact,
+        partner=offer.sender,
+        transfer=offer.transfer,
+        agreement=offer.agreement,
+        statement=digest,
+        payload={"newest": offer.custody, "why": why[:WHY_LIMIT]},
+    )
 
 
 def examine(parts: GatewayParts, offered: Offered, standing: Standing) -> Report:

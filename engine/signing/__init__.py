@@ -6,6 +6,7 @@ signed trust documents in which organizations state their roots to each other.
 
 - `statement`: in-toto Statement v1, the model signature (OMS 1.0) and the manifest reference
 - `organization_trust`: one organization's root and identities; `OrganizationTrust.verify` proves a bundle
+- `verified`: what was verified before, under the same trust
 - `identity`: who signs, and `identities.toml`
 - `trust_document`, `trust_folder`: the document partners exchange, and the folder it is kept in
 - `witnesses`: third-party witnesses, pinned by hand

@@ -68,7 +68,8 @@ class OrganizationTrust:
             limit: the largest bundle in bytes.
 
         Raises:
-            BadSignature: anything but the identity does not verify.
+            UnknownRoot: the certificate is by no authority of this root.
+            BadSignature: anything else but the identity does not verify.
             UntrustedIdentity: the signature stands, but its signatory may not make this statement.
             InputError: this organization's own trust configuration cannot be read.
         """

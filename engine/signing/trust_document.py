@@ -12,6 +12,7 @@ Specifications: after The Update Framework 1.0, section 5.3 (update the root rol
 import base64
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
@@ -36,6 +37,7 @@ from engine.signing.identity import AllowedIdentity, Issuer, Organization
 from engine.signing.organization_trust import TRUST_CONFIG_LIMIT
 from engine.signing.reasons import brief
 
+KEPT: Final = 64  # documents that were read last: each question about what a partner signed reads its document
 LIMIT: Final = TRUST_CONFIG_LIMIT + (1 << 20)  # bytes of the whole file
 _SKEW: Final = timedelta(minutes=5)  # how far the partner's clock may be ahead of ours
 _MOST_KEYS: Final = 16
@@ -168,8 +170,9 @@ def sign_trust(document: TrustDocument, keys: Sequence[Ed25519PrivateKey]) -> by
     return canonical({"signed": document.model_dump(mode="json"), "signatures": listed})
 
 
+@lru_cache(maxsize=KEPT)
 def read_trust(data: bytes) -> TrustDocument:
-    """Read a signed document that vouches for itself, however old it is.
+    """Read a signed document that vouches for itself, however old it is. The same bytes are the same document.
 
     Raises:
         InputError: it is not a trust document, or not in its one canonical form.

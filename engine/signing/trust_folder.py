@@ -12,6 +12,7 @@ needed to verify old bundles, so reading never writes and does not ask whether a
 """
 
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,7 @@ from engine.errors import BadSignature, InputError
 from engine.files import read_regular, write_atomic
 from engine.signing.identity import AllowedIdentity, check_organization, dump_identities, load_identities
 from engine.signing.organization_trust import OrganizationTrust
-from engine.signing.trust_document import LIMIT, TrustDocument, fingerprint, read_trust, verify_trust
+from engine.signing.trust_document import KEPT, LIMIT, TrustDocument, fingerprint, read_trust, verify_trust
 from engine.signing.witnesses import PinnedWitness, dump_pin, read_pins, third_parties
 
 POLICY_LIMIT: Final = 256 << 10
@@ -156,7 +157,8 @@ class TrustFolder:
                 f"{path} is not what the signed document beside it says",
                 remedy=f"Find out who changed it, and restore it from {_DOCUMENT}.",
             )
-        return OrganizationTrust(organization, document.trust_config_text(), self._identities().get(organization, ()))
+        identities = self._identities().get(organization, ())
+        return _shared(OrganizationTrust(organization, document.trust_config_text(), identities))
 
     def pins(self) -> tuple[PinnedWitness, ...]:
         """Return every witness that was pinned by hand, sorted by name.
@@ -268,6 +270,12 @@ class TrustFolder:
         identities = {**self._identities(), document.organization: document.identities}
         write_atomic(self._path / "identities.toml", dump_identities(identities).encode("utf-8"))
         write_atomic(path, data)
+
+
+@lru_cache(maxsize=KEPT)
+def _shared(trust: OrganizationTrust) -> OrganizationTrust:
+    """Return the same object for the same trust: what was verified under it is remembered with it."""
+    return trust
 
 
 def _bytes(path: Path) -> bytes:

@@ -15,16 +15,25 @@ from sigstore.models import Bundle, ClientTrustConfig, TrustedRoot
 from sigstore.verify import Verifier
 from sigstore_models.bundle import v1 as bundle_v1
 
-from engine.errors import InputError, UntrustedIdentity
+from engine.errors import InputError, UnknownRoot, UntrustedIdentity
 from engine.signing.bundle import read_bundle, refusing
 from engine.signing.certificate import read_signatory
 from engine.signing.organization_trust import OrganizationTrust, Signed, root_fingerprint
 from engine.signing.reasons import brief, printable
 from engine.signing.statement import PAYLOAD_TYPE, parse_statement
+from engine.signing.verified import VERIFIED
 
 
 def verify_bundle(data: bytes, trust: OrganizationTrust, *, predicate_type: str, limit: int) -> Signed:
     """Verify `data` under `trust`; see `OrganizationTrust.verify` for what is demanded and raised."""
+
+    def verify() -> Signed:
+        return _verify(data, trust, predicate_type, limit)
+
+    return verify() if len(data) > limit else VERIFIED.verify(data, trust, predicate_type, verify)
+
+
+def _verify(data: bytes, trust: OrganizationTrust, predicate_type: str, limit: int) -> Signed:
     config = load_trust_config(trust.trust_config, what=f"the trust configuration of {trust.organization}")
     root = config.trusted_root
     fingerprint = root_fingerprint(trust.trust_config)
@@ -34,8 +43,9 @@ def verify_bundle(data: bytes, trust: OrganizationTrust, *, predicate_type: str,
         bundle = Bundle(inner)
         signatory = read_signatory(bundle.signing_certificate)
     what = f"{what}, signed by {printable(str(signatory))}"
-    with refusing(f"{what}, tried against the root {fingerprint[:16]}"):
-        _check_authority(bundle.signing_certificate, root)
+    tried = f"{what}, tried against the root {fingerprint[:16]}"
+    _check_authority(bundle.signing_certificate, root, tried)
+    with refusing(tried):
         log = _check_log(inner, root)
         verifier = Verifier(trusted_root=root)
         payload_type, payload = verifier.verify_dsse(bundle, _Anybody())
@@ -87,10 +97,13 @@ class _Anybody:
         """Accept `cert`."""
 
 
-def _check_authority(certificate: Certificate, root: TrustedRoot) -> None:
+def _check_authority(certificate: Certificate, root: TrustedRoot, what: str) -> None:
     # Without this the library says "not enough sources of verified time" for a bundle of another organization.
     if not any(_issued(authority, certificate) for authority in root.get_fulcio_certs()):
-        raise ValueError("that root has no certificate authority which issued the certificate")
+        raise UnknownRoot(
+            f"{what}: that root has no certificate authority which issued the certificate",
+            remedy="Do not use what it covers; ask the signer for a bundle under the root that is pinned.",
+        )
 
 
 def _issued(authority: Certificate, certificate: Certificate) -> bool:

@@ -188,6 +188,23 @@ class TestHostileHolder:
         assert offer(chain, sent, (), custody=sha256(b"another")).codes == ("custody-refused",)
         assert offer(chain, sent, sent.custody, custody=sha256(b"another")).codes == ("custody-refused",)
 
+    def test_a_chain_that_is_refused_is_in_the_log_once_with_the_reason(self, chain: Chain, handed_on: Any) -> None:
+        before = len(chain.cirrus.entries("custody.refused"))
+        sent = message(chain, handed_on["id"])
+        bent = signed_offer(chain, sent, sent.custody, custody=sha256(b"another"))
+
+        refused = knock(chain, bent)
+        knock(chain, bent)
+
+        [entry] = chain.cirrus.entries("custody.refused")[before:]
+        made = onward_of(chain, bent)
+        assert refused.codes == ("custody-refused",)
+        assert entry.public["statement"] == sha256(made.statement())
+        assert (entry.public["transfer"], entry.public["partner"]) == (made.transfer, BOREALIS)
+        assert entry.payload is not None
+        assert entry.payload["why"] == refused.detail
+        assert entry.payload["newest"] == sha256(b"another")
+
     def test_it_cannot_use_the_link_of_another_artifact(self, chain: Chain, handed_on: dict[str, Any]) -> None:
         other = onward_chain(chain.borealis.office, chain.borealis.office.registry.get(chain.deliver("other")))
 
@@ -249,6 +266,19 @@ def offer(
     chain: Chain, carried: OfferMessage, links: Any, *, artifact: Artifact | None = None, **changes: Any
 ) -> Problem:
     """Have Borealis sign another offer and make it; return how Cirrus refuses."""
+    return knock(chain, signed_offer(chain, carried, links, artifact=artifact, **changes))
+
+
+def knock(chain: Chain, made: OfferMessage) -> Problem:
+    with pytest.raises(ProblemError) as refused:
+        chain.cirrus.handlers.offer(BOREALIS, OfferMessage.parse(made.body()), "127.0.0.1")
+    assert refused.value.problem.status == 403
+    return refused.value.problem
+
+
+def signed_offer(
+    chain: Chain, carried: OfferMessage, links: Any, *, artifact: Artifact | None = None, **changes: Any
+) -> OfferMessage:
     office, now = chain.borealis.office, chain.clock()
     held = artifact or office.registry.get(json.loads(carried.manifest)["name"] + ":1")
     said: dict[str, Any] = {
@@ -270,8 +300,4 @@ def offer(
         "expires": now + timedelta(hours=1),
     }
     signed = office.sign(Offer(**said | changes).statement(), f"bea@{BOREALIS}")
-    made = carried.model_copy(update={"offer": json.loads(signed), "custody": links or None})
-    with pytest.raises(ProblemError) as refused:
-        chain.cirrus.handlers.offer(BOREALIS, OfferMessage.parse(made.body()), "127.0.0.1")
-    assert refused.value.problem.status == 403
-    return refused.value.problem
+    return carried.model_copy(update={"offer": json.loads(signed), "custody": links or None})

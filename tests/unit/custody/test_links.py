@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise, permutations
 from pathlib import Path
@@ -106,7 +107,7 @@ class Told:
 
     def examine(self, chain: list[Bundles], *strangers: str, **changes: Any) -> tuple[Link, ...]:
         asked = {"newest": self.newest, "artifact": ROOT, "manifest": MANIFEST, "origin": WAY[0], "holder": WAY[-1]}
-        return examine_chain(chain, trust=self.trust_of(*strangers), **asked | changes)  # type: ignore[arg-type]
+        return examine_chain(chain, **{"trust": self.trust_of(*strangers)} | asked | changes)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -229,6 +230,26 @@ def test_a_signature_by_somebody_not_listed_is_told_as_unverified(told: Told) ->
 
     assert not examined.verified
     assert "has not listed this identity" in examined.doubts[0]
+
+
+def test_a_link_from_before_its_root_was_replaced_is_told_as_unverified(told: Told) -> None:
+    now = told.trust.organization_trust(WAY[1])
+    later = replace(now, trust_config=told.trust.organization_trust(WAY[3]).trust_config)
+
+    links = told.examine(told.chain, trust=lambda org: later if org == WAY[1] else told.trust.organization_trust(org))
+
+    assert [link.verified for link in links] == [False, False, True]
+    assert all("not under the root that is pinned for borealis.example" in doubt for doubt in links[0].doubts)
+    assert onward_facts(links, MADE) is None
+
+
+def test_under_a_replaced_root_nothing_can_be_said_otherwise(told: Told) -> None:
+    other = told.trust.organization_trust(WAY[3]).trust_config
+    chain = [dict(link) for link in told.chain]
+    chain[1]["link"] = rewritten(chain[1]["link"], purpose="research")
+
+    with pytest.raises(BadSignature, match="does not hold"):
+        told.examine(chain, trust=lambda org: replace(told.trust.organization_trust(org), trust_config=other))
 
 
 @pytest.mark.parametrize("bundles", [{}, {"link": {}}, {"dsseEnvelope": {}}])
