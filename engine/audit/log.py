@@ -5,12 +5,12 @@ one signed checkpoint. The log's head is kept in memory, and taken up again from
 sure to be the same.
 """
 
+import json
 import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ from typing import Final, Self
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from engine.audit import schema
+from engine.audit.batch import Batch, Request
 from engine.audit.checkpoint import Checkpoint
 from engine.audit.entry import COLUMNS, SALT_SIZE, Entry, Sealed, parse_entry, parse_leaf, seal
 from engine.audit.erasure import ERASED, named_by
@@ -38,41 +39,6 @@ _UPSERT_TILE: Final = (
     "INSERT INTO tile VALUES (?, ?, ?) ON CONFLICT (level, number) DO UPDATE SET hashes = excluded.hashes"
 )
 _FORGET_CHECKPOINT: Final = "DELETE FROM checkpoint WHERE size = ? AND size NOT IN (SELECT size FROM cosignature)"
-
-
-@dataclass(slots=True)
-class _Request:
-    """One call of `record_many`, waiting for a commit."""
-
-    events: Sequence[Event]
-    recorded: list[Recorded] = field(default_factory=list)
-    error: Exception | None = None
-    done: bool = False
-
-
-@dataclass(slots=True)
-class _Batch:
-    """What one transaction will append after `head`."""
-
-    head: Head
-    entries: list[Sealed] = field(default_factory=list)
-    positions: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def time(self) -> str:
-        return self.entries[-1].public["time"] if self.entries else self.head.time
-
-    def add(self, entry: Sealed) -> int:
-        """Append an entry and return the index it will have."""
-        position = self.positions[entry.public["id"]] = len(self.entries)
-        self.entries.append(entry)
-        return self.head.edge.range.size + position
-
-    def cut(self, length: int) -> None:
-        """Take back all but the first `length` entries."""
-        for entry in self.entries[length:]:
-            del self.positions[entry.public["id"]]
-        del self.entries[length:]
 
 
 class AuditLog:
@@ -106,7 +72,7 @@ class AuditLog:
         self._pseudonym_key = pseudonym_key
         self._source = source
         self._clock = clock
-        self._queue: list[_Request] = []
+        self._queue: list[Request] = []
         self._queue_lock = threading.Lock()
         self._commit_lock = threading.Lock()
         self._head: Head | None = None
@@ -147,7 +113,7 @@ class AuditLog:
         Raises:
             LogTampered, InputError, WorkspaceError: as `record`.
         """
-        request = _Request(events)
+        request = Request(events)
         with self._queue_lock:
             self._queue.append(request)
         with self._commit_lock:
@@ -264,14 +230,15 @@ class AuditLog:
         if version in schema.READABLE[:-1]:
             schema.upgrade_tables(self._db)
 
-    def _commit(self, waiting: Sequence[_Request]) -> None:
+    def _commit(self, waiting: Sequence[Request]) -> None:
         """Append everything that waits in one transaction; a request that cannot be met fails alone."""
         outcome: Exception | None = WorkspaceError(
             "the commit was interrupted", remedy="Repeat the command; what was recorded is found again."
         )
         try:
             with schema.mapped(self._path), self._transaction():
-                batch = _Batch(self._current_head().copy())
+                ids = [event.id for request in waiting for event in request.events]
+                batch = Batch(self._current_head().copy(), self._known(ids))
                 for request in waiting:
                     self._stage(request, batch)
                 if batch.entries:
@@ -284,7 +251,7 @@ class AuditLog:
                 request.error = request.error or outcome
                 request.done = True
 
-    def _stage(self, request: _Request, batch: _Batch) -> None:
+    def _stage(self, request: Request, batch: Batch) -> None:
         before = len(batch.entries)
         try:
             request.recorded = [self._place(event, batch) for event in request.events]
@@ -292,11 +259,12 @@ class AuditLog:
             batch.cut(before)
             request.error = error
 
-    def _place(self, event: Event, batch: _Batch) -> Recorded:
+    def _place(self, event: Event, batch: Batch) -> Recorded:
         """Find the event by its id, or add it to the batch."""
         found = self._recorded(event.id, batch)
         if found is None:
-            fresh = self._seal(event, self._moment(batch.time), secrets.token_bytes(SALT_SIZE))
+            batch.moment = batch.moment or self._moment(batch.head.time)
+            fresh = self._seal(event, batch.moment, secrets.token_bytes(SALT_SIZE))
             return Recorded(batch.add(fresh), event.id, known=False)
         index, time, salt, leaf = found
         again = self._seal(event, time, salt or bytes(SALT_SIZE))
@@ -307,13 +275,21 @@ class AuditLog:
             )
         return Recorded(index, event.id, known=True)
 
-    def _recorded(self, event_id: str, batch: _Batch) -> tuple[int, str, bytes | None, bytes] | None:
+    def _known(self, ids: Sequence[str]) -> frozenset[str]:
+        """Return which of some ids may have been recorded, with one look at the index."""
+        query = "SELECT id FROM event WHERE id IN (SELECT value FROM json_each(?))"
+        found = {row[0] for row in self._db.execute(query, (json.dumps(ids),))}
+        return frozenset(found | {each for each in ids if "\0" in each})  # SQLite's JSON ends a text at a NUL
+
+    def _recorded(self, event_id: str, batch: Batch) -> tuple[int, str, bytes | None, bytes] | None:
         """Return index, time, salt and leaf of an event that has its place already; no salt if it was erased."""
         size = batch.head.edge.range.size
         position = batch.positions.get(event_id)
         if position is not None:
             known = batch.entries[position]
             return size + position, known.public["time"], known.salt, known.leaf
+        if event_id not in batch.known:
+            return None
         row = self._db.execute(f"{schema.ENTRY_ROWS} WHERE event.id = ?", (event_id,)).fetchone()
         if row is None:
             return None
@@ -329,7 +305,7 @@ class AuditLog:
         spans = (span for entry in map(parse_entry, rows) for span in named_by(entry.index, entry.payload or {}))
         return any(first <= index <= last for first, last in spans)
 
-    def _write(self, batch: _Batch) -> None:
+    def _write(self, batch: Batch) -> None:
         head = batch.head
         start = head.edge.range.size
         numbered = list(enumerate(batch.entries, start))
@@ -358,8 +334,9 @@ class AuditLog:
     def _moment(self, newest: str) -> str:
         """Return the time of the next entry, never before the newest one."""
         now = self._clock()
-        if timestamp(now) >= newest:
-            return timestamp(now)
+        written = timestamp(now)
+        if written >= newest:
+            return written
         behind = datetime.fromisoformat(newest) - now
         if behind > CLOCK_SKEW:
             raise WorkspaceError(

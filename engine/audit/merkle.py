@@ -35,6 +35,12 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return _sha256(b"\x01" + left + right).digest()
 
 
+def parents(row: bytes) -> bytes:
+    """Return the hashes above a row of hashes that stand one after the other; an odd one at the end has none yet."""
+    pairs = range(0, len(row) // (2 * HASH_SIZE) * 2 * HASH_SIZE, 2 * HASH_SIZE)
+    return b"".join([_sha256(b"\x01" + row[place : place + 2 * HASH_SIZE]).digest() for place in pairs])
+
+
 class Range:
     """The tree over the leaves so far, kept as the roots of its perfect subtrees, largest first."""
 
@@ -44,14 +50,17 @@ class Range:
         self.size = size
         self._roots = list(roots)
 
-    def append(self, leaf: bytes) -> None:
-        """Add the next leaf by its hash."""
-        rest = self.size
+    def append(self, root: bytes, height: int = 0) -> None:
+        """Add the next leaf by its hash, or 2^height leaves by that of the subtree over them.
+
+        INVARIANT: `size` is a multiple of 2^height.
+        """
+        rest = self.size >> height
         while rest & 1:
-            leaf = _sha256(b"\x01" + self._roots.pop() + leaf).digest()
+            root = _sha256(b"\x01" + self._roots.pop() + root).digest()
             rest >>= 1
-        self._roots.append(leaf)
-        self.size += 1
+        self._roots.append(root)
+        self.size += 1 << height
 
     def root(self) -> bytes:
         """Return the root hash over all leaves so far."""

@@ -12,6 +12,7 @@ from typing import Any, Final
 from engine.audit.checkpoint import Checkpoint
 from engine.audit.entry import COLUMNS, PAYLOAD_LIMIT, SALT_SIZE, commitment, parse_leaf, pseudonym
 from engine.audit.erasure import ERASED, PERMANENT, Absences
+from engine.audit.likeness import ROWS, SORTED, Likeness
 from engine.audit.merkle import HASH_SIZE, leaf_hash
 from engine.audit.schema import read_tile
 from engine.audit.tiles import TILE_WIDTH, Edge, Tile, TileTree, tile_path
@@ -19,13 +20,12 @@ from engine.audit.verification import Kind, Problems
 from engine.digest import parse_json
 from engine.errors import InputError
 
+_TIME: Final = 4 + SORTED.index("time")
+_TYPE: Final = 4 + SORTED.index("type")
+_ERASED: Final = ERASED.encode()
+
 Progress = Callable[[int, int], None]
 """Told how many entries are done, and how many there are."""
-
-_ROWS: Final = (
-    f"SELECT event.idx, leaf, salt, body, {', '.join(COLUMNS)} FROM event"  # noqa: S608 - our own names
-    " LEFT JOIN payload ON payload.idx = event.idx WHERE event.idx >= ? AND event.idx < ? ORDER BY event.idx"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,12 @@ class Sweep:
         # INVARIANT: the last entry that need not be read is, as the time of all before it.
         self.start = max(0, since - 1) // TILE_WIDTH * TILE_WIDTH
         self.absences = Absences()
-        self._time = ""
+        self._time = b""
+        self._likeness = Likeness()
         self._claims: dict[int, list[Claim]] = {}
         for claim in claims:
             self._claims.setdefault(claim.size, []).append(claim)
+        self._claimed_within = {size // TILE_WIDTH for size in self._claims if size % TILE_WIDTH}
 
     def run(self, progress: Progress | None) -> None:
         """Go over all entries to read; stop early only where neither leaf nor tile is left.
@@ -91,15 +93,25 @@ class Sweep:
             hashes = self._check_tile_of_entries(start, min(start + TILE_WIDTH, size))
             if hashes is None:
                 return
-            for leaf in hashes:
-                for tile in self._edge.append(leaf):
-                    self._compare_tile(tile)
-                if self._edge.range.size in self._claims:
-                    self._compare_roots()
+            self._grow(hashes)
             if progress is not None:
                 progress(self._edge.range.size, size)
         for tile in self._edge.partial_tiles():
             self._compare_tile(tile)
+
+    def _grow(self, hashes: bytes) -> None:
+        """Let the tree grow by a tile of leaves, and compare what becomes full and what is claimed on the way."""
+        if len(hashes) == TILE_WIDTH * HASH_SIZE and self._edge.range.size // TILE_WIDTH not in self._claimed_within:
+            self._compare(self._edge.append_tile(hashes))
+            return
+        for place in range(0, len(hashes), HASH_SIZE):
+            self._compare(self._edge.append(hashes[place : place + HASH_SIZE]))
+
+    def _compare(self, full: Sequence[Tile]) -> None:
+        for tile in full:
+            self._compare_tile(tile)
+        if self._edge.range.size in self._claims:
+            self._compare_roots()
 
     def _take_up(self) -> None:
         """Compare what was claimed of the tree before `start`, by its tiles, and go on from there."""
@@ -109,11 +121,11 @@ class Sweep:
                 self._problems.add(claim.kind, f"checkpoint {claim.size}", claim.message)
         self._edge = Edge.load(self.start, tree)
 
-    def _check_tile_of_entries(self, start: int, end: int) -> list[bytes] | None:
+    def _check_tile_of_entries(self, start: int, end: int) -> bytes | None:
         """Check the entries of one tile, and return the hashes to go on with; None if one is lost."""
         leaves: list[bytes | None] = [None] * (end - start)
         absent = set(range(start, end))
-        for row in self._db.execute(_ROWS, (start, end)).fetchall():
+        for row in self._rows(start, end):
             absent.discard(row[0])
             leaves[row[0] - start] = self._check_entry(row)
         for index in sorted(absent):
@@ -121,10 +133,18 @@ class Sweep:
         known = [leaf for leaf in leaves if leaf is not None]
         stored = read_tile(self._db, 0, start // TILE_WIDTH)
         if len(known) == len(leaves) and b"".join(known) == stored:
-            return known
+            return stored
         return self._settle(start, leaves, stored)
 
-    def _settle(self, start: int, leaves: Sequence[bytes | None], stored: bytes) -> list[bytes] | None:
+    def _rows(self, start: int, end: int) -> list[Sequence[Any]]:
+        """Return rows with text as its raw bytes, which is fast."""
+        text_factory, self._db.text_factory = self._db.text_factory, bytes
+        try:
+            return self._db.execute(ROWS, (start, end)).fetchall()
+        finally:
+            self._db.text_factory = text_factory
+
+    def _settle(self, start: int, leaves: Sequence[bytes | None], stored: bytes) -> bytes | None:
         """Find out whether the leaves or their tile were altered."""
         where = tile_path(0, start // TILE_WIDTH)
         known = [leaf for leaf in leaves if leaf is not None]
@@ -132,15 +152,15 @@ class Sweep:
         if len(stored) != len(leaves) * HASH_SIZE:
             message = f"has {len(stored)} bytes instead of {len(leaves) * HASH_SIZE}, or no bytes at all"
             self._problems.add(Kind.TILE, where, message)
-            return known if whole else None
+            return b"".join(known) if whole else None
         if whole and self._proves(start, known):
             self._problems.add(Kind.TILE, where, "differs from the leaves, which the tree above agrees with")
-            return known
+            return b"".join(known)
         hashes = [stored[place : place + HASH_SIZE] for place in range(0, len(stored), HASH_SIZE)]
         for index, (leaf, held) in enumerate(zip(leaves, hashes, strict=True), start):
             if leaf is not None and leaf != held:
                 self._problems.add(Kind.ENTRY, f"entry {index}", "its leaf is not the one that the tree holds")
-        return hashes
+        return stored
 
     def _proves(self, start: int, leaves: Sequence[bytes]) -> bool:
         """Say whether the next level's tile, or the newest checkpoint, agrees with these leaves."""
@@ -154,28 +174,37 @@ class Sweep:
 
     def _check_entry(self, row: Sequence[Any]) -> bytes | None:
         """Check one entry by itself, and return its leaf's hash; None if there are no bytes to hash."""
-        index, leaf, salt, body, *columns = row
+        if self._pseudonym_key is None and self._likeness.holds(row) and row[_TYPE] != _ERASED:
+            time = row[_TIME]
+            if time >= self._time:
+                self._time = time
+                return leaf_hash(row[2])
+        return self._look_into(row[0])
+
+    def _look_into(self, index: int) -> bytes | None:
+        """Check one entry attribute by attribute."""
+        _, _, leaf, body, *columns = self._db.execute(ROWS, (index, index + 1)).fetchone()
         where = f"entry {index}"
         try:
             public = parse_leaf(leaf)
         except InputError as error:
             self._problems.add(Kind.ENTRY, where, str(error))
             return leaf_hash(leaf) if isinstance(leaf, bytes) else None
-        said = [public.get(name) for name in COLUMNS]
-        if columns != said:
-            self._report_columns(where, columns, said)
-        self._check_payload(index, public, salt, body)
-        if public["time"] < self._time:
-            message = f"is of {public['time']!a}, an earlier entry is of {self._time!a}"
+        self._likeness.learn(public["source"])
+        found = dict(zip(SORTED, columns, strict=True))
+        self._check_payload(index, public, found.pop("salt"), body)
+        for name in COLUMNS:
+            self._check_column(where, name, found[name], public.get(name))
+        time = public["time"].encode()
+        if time < self._time:
+            message = f"is of {public['time']!a}, an earlier entry is of {self._time.decode()!a}"
             self._problems.add(Kind.TIME, where, message)
-        self._time = max(self._time, public["time"])
+        self._time = max(self._time, time)
         return leaf_hash(leaf)
 
-    def _report_columns(self, where: str, columns: Sequence[object], said: Sequence[str | None]) -> None:
-        for name, found, expected in zip(COLUMNS, columns, said, strict=True):
-            if found != expected:
-                message = f"says {found!a}, the leaf says {expected!a}"
-                self._problems.add(Kind.COLUMN, f"{where}, column {name}", message)
+    def _check_column(self, where: str, name: str, found: object, said: str | None) -> None:
+        if found != said:
+            self._problems.add(Kind.COLUMN, f"{where}, column {name}", f"says {found!a}, the leaf says {said!a}")
 
     def _check_payload(self, index: int, public: dict[str, str], salt: object, body: object) -> None:
         where, permanent = f"entry {index}", public["type"] in PERMANENT

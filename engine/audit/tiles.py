@@ -12,7 +12,7 @@ from engine.audit.merkle import (
     HASH_SIZE,
     Range,
     frontier,
-    node_hash,
+    parents,
     prove_consistency,
     prove_inclusion,
     root_of,
@@ -94,7 +94,21 @@ class Edge:
         self.range.append(leaf)
         partial = self._partial[0]
         partial += leaf
-        return () if len(partial) < _FULL else self._carry(index)
+        if len(partial) < _FULL:
+            return ()
+        tile = Tile(0, index >> _HEIGHT, bytes(partial))
+        self._partial[0] = bytearray()
+        return self._lift(tile, tile.root())
+
+    def append_tile(self, hashes: bytes) -> Sequence[Tile]:
+        """Add 256 leaves by their hashes, and return the tiles that became full by it; faster than one by one.
+
+        INVARIANT: the last tile of leaves is full, or there is none.
+        """
+        tile = Tile(0, self.range.size >> _HEIGHT, hashes)
+        root = tile.root()
+        self.range.append(root, _HEIGHT)
+        return self._lift(tile, root)
 
     def extend(self, leaves: Iterable[bytes]) -> list[Tile]:
         """Add leaves by their hashes, and return every tile that must be written for it."""
@@ -117,17 +131,19 @@ class Edge:
         twin._partial = [bytearray(hashes) for hashes in self._partial]
         return twin
 
-    def _carry(self, index: int) -> list[Tile]:
-        full: list[Tile] = []
-        level = 0
-        while len(self._partial[level]) == _FULL:
-            tile = Tile(level, index >> _HEIGHT * (level + 1), bytes(self._partial[level]))
-            full.append(tile)
-            self._partial[level] = bytearray()
-            level += 1
+    def _lift(self, tile: Tile, root: bytes) -> list[Tile]:
+        """Note a tile that became full in the levels above."""
+        full = [tile]
+        for level in range(1, _TOP + 1):
             if level == len(self._partial):
                 self._partial.append(bytearray())
-            self._partial[level] += tile.root()
+            self._partial[level] += root
+            if len(self._partial[level]) < _FULL:
+                break
+            above = Tile(level, full[-1].number >> _HEIGHT, bytes(self._partial[level]))
+            self._partial[level] = bytearray()
+            full.append(above)
+            root = above.root()
         return full
 
 
@@ -210,9 +226,7 @@ def _pyramid(hashes: bytes) -> list[bytes]:
     """The rows of the tree within a tile: its hashes, their parents, and so on to the tile's root, if full."""
     rows = [hashes]
     for _ in range(_HEIGHT):
-        row = rows[-1]
-        ends = range(2 * HASH_SIZE, len(row) + 1, 2 * HASH_SIZE)
-        rows.append(b"".join(node_hash(row[end - 64 : end - HASH_SIZE], row[end - HASH_SIZE : end]) for end in ends))
+        rows.append(parents(rows[-1]))
     return rows
 
 
