@@ -12,6 +12,8 @@ Start reading at `log` (the one writer) and `verify` (what anybody can check); t
     holds        which nobody may erase, by the word of which entry
     retention    and how long they are kept
     selection    which entries somebody means
+    fsck         everything derived from the log, computed again and compared
+    repair       and rebuilt, if all that is not derived holds together
     milestone    up to where this machine verified its log in full
     witness      cosign a partner's checkpoint only if it extends the last one seen
     quorum       whose cosignatures make a checkpoint count as witnessed

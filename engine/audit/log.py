@@ -186,13 +186,15 @@ class AuditLog:
 
     @contextmanager
     def exclusively(self) -> Iterator[sqlite3.Connection]:
-        """Lend the log's database, outside any transaction, while appends wait.
+        """Lend the log's database, outside any transaction, while appends wait; what was kept of it is read again.
 
         Raises:
             WorkspaceError, LogTampered: the database cannot be used; see `engine.audit.schema.mapped`.
         """
         with self._commit_lock, schema.mapped(self._path):
+            self._head = None
             yield self._db
+            self._reader.forget_tiles()
 
     def close(self) -> None:
         """Close the database. What was recorded is durable already."""

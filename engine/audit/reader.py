@@ -100,6 +100,11 @@ class LogReader:
         """The log's origin, as its newest checkpoint says it."""
         return read_checkpoint(self.newest_checkpoint()).origin
 
+    def forget_tiles(self) -> None:
+        """Read tiles again from now on; those that were read may have been wrong."""
+        with self._lock:
+            self._tree = TileTree(self._tile)
+
     def data_version(self) -> int:
         """Return a number that changes whenever somebody else has written to the log."""
         return int(self._query("PRAGMA data_version")[0][0])

@@ -15,6 +15,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,9 +36,26 @@ TABLES: Final = (
     "CREATE VIRTUAL TABLE words USING fts5 (body, tokenize = 'ascii', detail = 'full')",
 )
 
+DIFFERENCE_LIMIT: Final = 1000
+"""How many differences `SearchIndex.check` returns at most."""
+
+Progress = Callable[[int, int], None]
+"""Told how many entries are done, and how many there are."""
+
 _BATCH: Final = 1000
 _BUSY_SECONDS: Final = 30.0
 _INDEXED: Final = "event.idx >= ? AND event.idx < ? ORDER BY event.idx"
+
+
+def drop_index(path: Path) -> None:
+    """Delete an index with its log; whoever searches next makes it anew. Where there is none, nothing happens.
+
+    Raises:
+        OSError: a file cannot be deleted.
+    """
+    # INVARIANT: the database goes first, as an old write-ahead log would be read into a new one.
+    for file in (path, *(path.with_name(f"{path.name}{end}") for end in ("-wal", "-shm"))):
+        file.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +89,7 @@ class SearchIndex:
         self._path = path
         self._log = log
 
-    def catch_up(self, size: int, progress: Callable[[int, int], None] = lambda _done, _total: None) -> None:
+    def catch_up(self, size: int, progress: Progress = lambda _done, _total: None) -> None:
         """Index every entry below `size` that is not indexed yet.
 
         Entries whose payload cannot be read are indexed by what their leaf says, or not at all.
@@ -102,8 +120,10 @@ class SearchIndex:
             return state is not None and self._is_ours(state) and state.next >= size
         return False
 
-    def check(self) -> list[str]:
+    def check(self, progress: Progress = lambda _done, _total: None) -> list[str]:
         """Compare the index with the log, row by row; return what differs, an empty list when nothing does.
+
+        Rows are read by the page. At most `DIFFERENCE_LIMIT` differences are returned.
 
         Raises:
             WorkspaceError: there is an index that cannot be opened.
@@ -112,7 +132,7 @@ class SearchIndex:
             return []
         try:
             with self._opened(make=False) as db:
-                return list(self._differences(db))
+                return list(islice(self._differences(db, progress), DIFFERENCE_LIMIT))
         except WorkspaceError as error:
             if isinstance(error.__cause__, sqlite3.DatabaseError):
                 return [f"the search index is damaged: {error.__cause__}"]
@@ -186,7 +206,7 @@ class SearchIndex:
         rows = self._log.rows(index, 1)
         return leaf_hash(rows[0].leaf).hex() if rows and rows[0].index == index else "missing"
 
-    def _differences(self, db: sqlite3.Connection) -> Iterator[str]:
+    def _differences(self, db: sqlite3.Connection, progress: Progress) -> Iterator[str]:
         state = _state(db)
         if state is None or not self._is_ours(state):
             yield "the search index is of another log or another release: it will be made anew"
@@ -195,14 +215,19 @@ class SearchIndex:
             db.execute("INSERT INTO words (words, rank) VALUES ('integrity-check', 1)")
         except sqlite3.DatabaseError:
             yield "the search index contradicts its own rows"
-        held = dict(db.execute("SELECT rowid, body FROM words"))
+        db.execute("BEGIN")  # somebody may be adding to it
+        state = _state(db) or state
         for start in range(0, state.next, _BATCH):
             stop = min(start + _BATCH, state.next)
+            held = dict(db.execute("SELECT rowid, body FROM words WHERE rowid >= ? AND rowid < ?", (start, stop)))
             for row in self._log.select(_INDEXED, [start, stop], _BATCH):
                 entry = _entry(*row)
                 if entry is not None and held.pop(entry.index, None) != document(entry.public, entry.payload):
                     yield f"the search index has other words for entry {entry.index} than the log"
-        for index in sorted(held):
+            for index in sorted(held):
+                yield f"the search index has a row {index} that no entry has"
+            progress(stop, state.next)
+        for (index,) in db.execute("SELECT rowid FROM words WHERE rowid < 0 OR rowid >= ?", (state.next,)):
             yield f"the search index has a row {index} that no entry has"
 
     @property

@@ -27,6 +27,8 @@ class Kind(StrEnum):
     REMEMBERED = "remembered"
     ROLLBACK = "rollback"
     FORK = "fork"
+    SEARCH = "search"
+    MILESTONE = "milestone"
 
 
 @dataclass(frozen=True, slots=True)

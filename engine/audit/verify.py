@@ -13,8 +13,8 @@ INVARIANT: whatever the file holds, the outcome is a `Verification`, never an ex
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -28,7 +28,7 @@ from engine.audit.tiles import tile_width
 from engine.audit.verification import Kind, Problems, Verification
 from engine.errors import InputError, LadingError, LogTampered
 
-__all__ = ["Verification", "verify"]
+__all__ = ["Verification", "examine", "literal_text", "verify"]
 
 _ORPHANS: Final = (
     "SELECT idx FROM payload WHERE (idx < 0 OR idx >= ?) AND idx NOT IN (SELECT idx FROM event) ORDER BY idx"
@@ -61,13 +61,45 @@ def verify(
     examination = _Examination(key, tuple(witnesses), pseudonym_key, since)
     try:
         with closing(schema.open_reader(path)) as db:
-            # INVARIANT: text that is not UTF-8 stays different from any text that is.
-            db.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
             db.execute("BEGIN")
-            examination.run(db, (*remembered, *([since] if since else [])), progress)
+            with literal_text(db):
+                examination.run(db, (*remembered, *([since] if since else [])), progress)
     except sqlite3.Error as error:
         examination.problems.add(Kind.FILE, str(path), f"the database cannot be read: {error}")
     return examination.outcome()
+
+
+def examine(
+    db: sqlite3.Connection,
+    *,
+    key: NoteKey,
+    remembered: Iterable[bytes] = (),
+    witnesses: Iterable[NoteKey] = (),
+    progress: Progress | None = None,
+) -> Verification:
+    """Verify a log in full within the caller's transaction, as `verify` does.
+
+    Raises:
+        sqlite3.Error: the database cannot be read.
+    """
+    examination = _Examination(key, tuple(witnesses), None, None)
+    with literal_text(db):
+        examination.run(db, tuple(remembered), progress)
+    return examination.outcome()
+
+
+@contextmanager
+def literal_text(db: sqlite3.Connection) -> Iterator[None]:
+    """Read text as it is stored inside the block.
+
+    INVARIANT: text that is not UTF-8 stays different from any text that is.
+    """
+    before = db.text_factory
+    db.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
+    try:
+        yield
+    finally:
+        db.text_factory = before
 
 
 class _Examination:

@@ -16,7 +16,7 @@ from engine.audit.entry import Entry
 from engine.audit.erasure import erasure_events
 from engine.audit.reader import LogReader, Row
 from engine.audit.removal import remaining, remove_payloads
-from engine.audit.search import SearchIndex
+from engine.audit.search import SearchIndex, drop_index
 from engine.audit.selection import all_rows
 from engine.database.gone import Gone
 from engine.database.rewriting import rewrite_file
@@ -95,8 +95,7 @@ def _forget_words(index: Path, database: Path, indices: Sequence[int]) -> None:
         with LogReader(database) as log:
             SearchIndex(index, log).forget(indices)
     else:
-        for file in (index, *(index.with_name(f"{index.name}{end}") for end in ("-wal", "-shm"))):
-            file.unlink(missing_ok=True)
+        drop_index(index)
 
 
 def _forget(office: Office, indices: Sequence[int]) -> None:

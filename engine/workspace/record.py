@@ -43,14 +43,14 @@ def verify_log(
         layout.audit_database,
         key=key,
         remembered=remembered,
-        witnesses=_witnesses(layout),
+        witnesses=cosigners(layout),
         since=milestone.note if milestone else None,
         progress=lambda done, total: progress({"step": "verifying", "done": done, "total": total}),
     )
     if milestone is None and report.ok and report.note is not None:
         with suppress(OSError):  # the next verification will be in full again
             set_milestone(layout.milestone, report.note, clock)
-    return _report(report, key.name, len(remembered), _witnessed(layout)) | {"since": _since(milestone, report)}
+    return describe(report, key.name, len(remembered), witnessed(layout)) | {"since": _since(milestone, report)}
 
 
 def pinned_key(layout: Layout) -> NoteKey:
@@ -104,7 +104,7 @@ def log_layout(home: Path) -> Layout:
     return layout
 
 
-def _witnesses(layout: Layout) -> list[NoteKey]:
+def cosigners(layout: Layout) -> list[NoteKey]:
     """Return the keys of every witness whose cosignatures the log may hold: partners, and those pinned ever."""
     trust = TrustFolder(layout.trust)
     partners = [vkey for org in trust.partners() for vkey in trust.partner(org).witness_keys]
@@ -112,11 +112,11 @@ def _witnesses(layout: Layout) -> list[NoteKey]:
     return [NoteKey.parse(vkey) for vkey in dict.fromkeys((*partners, *pinned))]
 
 
-def _witnessed(layout: Layout) -> dict[str, JSON]:
+def witnessed(layout: Layout) -> dict[str, JSON]:
     """Return the size up to which each partner's witness cosigned this log."""
     try:
         with LogReader(layout.audit_database) as log:
-            notes = {key.name: log.cosigned_checkpoint(key.name) for key in _witnesses(layout)}
+            notes = {key.name: log.cosigned_checkpoint(key.name) for key in cosigners(layout)}
             return {name: read_checkpoint(note).size for name, note in notes.items() if note is not None}
     except LadingError:
         return {}  # a log that cannot be read is reported by verifying it
@@ -130,13 +130,14 @@ def _since(milestone: Milestone | None, report: Verification) -> dict[str, JSON]
     return {"size": known.size, "root": known.root.hex(), "time": milestone.time, "first_read": report.start}
 
 
-def _report(report: Verification, origin: str, remembered: int, witnessed: dict[str, JSON]) -> dict[str, JSON]:
+def describe(report: Verification, origin: str, remembered: int, cosigned: dict[str, JSON]) -> dict[str, JSON]:
+    """Return what a verification found, for programs."""
     return {
         "ok": not report.problems,
         "origin": origin,
         "size": report.size,
         "root": report.root,
         "remembered": remembered,
-        "witnessed": witnessed,
+        "witnessed": cosigned,
         "problems": [{"kind": p.kind, "where": p.where, "message": p.message} for p in report.problems],
     }

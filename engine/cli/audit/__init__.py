@@ -1,6 +1,7 @@
 """`lading audit`: the log, for whoever doubts it.
 
 checking    verify
+repairing   fsck, repair
 reading     show, query
 exporting   export, check-export
 watching    watch
@@ -21,6 +22,7 @@ from engine.cli.audit.forking import fork
 from engine.cli.audit.keeping import erase, hold, retain
 from engine.cli.audit.proving import checkpoint, key, prove
 from engine.cli.audit.reading import query, show
+from engine.cli.audit.repairing import fsck, repair
 from engine.cli.audit.shipping import ship
 from engine.cli.audit.tiles import check_tiles, tiles
 from engine.cli.audit.watching import watch
@@ -34,6 +36,8 @@ def audit() -> None:
 
 COMMANDS = (
     verify,
+    fsck,
+    repair,
     show,
     query,
     export,

@@ -7,6 +7,7 @@ import click
 from engine.cli.command import Session, verb
 from engine.cli.progress import Bar, entries
 from engine.errors import LogTampered
+from engine.text import printable
 
 
 @click.command(
@@ -59,5 +60,10 @@ def _verified(report: dict[str, Any]) -> str:
             f"  remembered {report['remembered']} earlier checkpoints agree\n"
             f"  witnessed  {', '.join(witnessed) or 'by nobody yet'}{_unread(report)}"
         )
+    return differences(report)
+
+
+def differences(report: dict[str, Any]) -> str:
+    """Word what does not hold together."""
     lines = [f"{click.style('✘', fg='red')} the log of {report['origin']} does not hold together"]
-    return "\n".join(lines + [f"  {p['where']}: {p['message']}" for p in report["problems"]])
+    return "\n".join(lines + [f"  {printable(p['where'])}: {printable(p['message'])}" for p in report["problems"]])

@@ -137,10 +137,11 @@ def _governing() -> dict[str, tuple[Operation, type[Params]]]:
 
 def _record_operations() -> dict[str, tuple[Operation, type[Params]]]:
     """Return the operations about how long the record is kept."""
-    from engine.workspace.operations import backups, keeping
+    from engine.workspace.operations import backups, keeping, repairing
 
     return {
         "backup.create": (backups.create, backups.Create),
+        "audit.repair": (repairing.repair_log, repairing.Repair),
         "audit.erase": (keeping.erase_payloads, keeping.Erase),
         "audit.retain": (keeping.retain, keeping.Retain),
         "hold.place": (keeping.place_hold, keeping.Place),
