@@ -11,6 +11,7 @@ from engine.events import timestamp
 from engine.gateway.incoming import ACCEPTED, COMMITTED, REVOKED, Incoming
 from engine.gateway.offers import Offered, ask_receive, check_current, check_onward, examine, read_offer
 from engine.gateway.parts import GatewayParts
+from engine.policy.facts import PARTNER_ZONE
 from engine.policy.model import Decision
 from engine.wire.control import Accepted
 from engine.wire.journal import State
@@ -20,8 +21,6 @@ from engine.wire.problem import ProblemError
 Said = TypeVar("Said", bound=Answer)
 
 ACCEPTANCE_LIFE: Final = timedelta(hours=24)
-PARTNER: Final = "partner"
-"""The zone of offers that were accepted before zones were kept."""
 ORIGIN_UNKNOWN: Final = "origin-unknown"
 SIGNATURE_CHECKS: Final = ("model-signature", "manifest-attestation", ORIGIN_UNKNOWN)
 TALK: Final = "Talk to the receiving organization, and name the decision."
@@ -86,8 +85,9 @@ def ask_again(parts: GatewayParts, transfer: Incoming) -> None:
     """
     offered = kept_offer(parts, transfer)
     standing = parts.standing(transfer.agreement)
-    zone = parts.table.document(transfer.id, "zone") or PARTNER.encode()
-    decision = ask_receive(parts, offered, standing, (), signed=True, zone=zone.decode())
+    kept = parts.table.document(transfer.id, "zone")
+    zone = PARTNER_ZONE if kept is None else kept.decode()  # release 0.1.0 kept none
+    decision = ask_receive(parts, offered, standing, (), signed=True, zone=zone)
     if decision.permitted:
         return
     parts.journal.set_state(transfer.id, State.REVOKED)

@@ -3,10 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from engine.digest import JSON
 from engine.policy.directory import Directory
 from engine.policy.model import Entity, EntityUid, Request, moment
+
+PARTNER_ZONE: Final = "partner"
+"""The network zone of every connection where no zones are named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

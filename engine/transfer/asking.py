@@ -20,17 +20,20 @@ from engine.transfer.tickets import Ticket
 def ask_send(parts: Parts, transfer: Outgoing) -> Decision:
     """Ask whether a transfer may go on, over a connection made for the purpose.
 
-    What a permit rests on, an approval or a break-glass ticket, is used up for this transfer before it is returned.
+    Policy sees the network zone that this connection reached; a permit's is kept, for all that follow. What a permit
+    rests on, an approval or a break-glass ticket, is used up for this transfer before it is returned.
 
     Raises:
         PartnerUnreachable, Interrupted, UntrustedPeer: there is no mutually authenticated connection.
         UsageError: another transfer used the approval or the ticket meanwhile.
     """
-    parts.remember(transfer.partner, parts.connect(transfer.partner).checkpoint())
+    zones: list[str] = []
+    parts.remember(transfer.partner, parts.connect(transfer.partner, zones.append).checkpoint())
     facts, lost = _entitled(parts, transfer, _facts(parts, transfer))
-    decision = _ask(parts, transfer, facts, "send", transfer.actor, mtls=True)
+    decision = _ask(parts, transfer, facts, "send", transfer.actor, zone=zones[-1])
     if not decision.permitted:
         return replace(decision, conditions=(*decision.conditions, *lost))
+    parts.table.keep(transfer.id, {"zone": zones[-1].encode()})
     _use(parts, transfer, facts)
     return decision
 
@@ -48,7 +51,7 @@ def ask_second(parts: Parts, transfer: Outgoing, action: str, person: str, *, ac
         actor: who asks, for the log, if it is not they.
     """
     facts = _Facts(kept_preflight(parts, transfer), None, None)
-    return _ask(parts, transfer, facts, action, person, mtls=False, actor=actor)
+    return _ask(parts, transfer, facts, action, person, zone=None, actor=actor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ def _ask(
     action: str,
     identity: str,
     *,
-    mtls: bool,
+    zone: str | None,
     actor: str | None = None,
 ) -> Decision:
     artifact = parts.registry.get(transfer.artifact)
@@ -112,8 +115,8 @@ def _ask(
             destination_org=transfer.partner,
             destination_region=parts.region(transfer.partner),
             initiator=transfer.actor,
-            mtls=mtls,
-            zone=parts.zone(transfer.partner) if mtls else "",
+            mtls=zone is not None,
+            zone=zone or "",
             preflight_passed=facts.checked.passed,
             preflight_failed=facts.checked.failed,
             approved=facts.approval is not None,

@@ -85,6 +85,11 @@ class OutgoingTable:
             self._documents.put(connection, stamped.id, documents or {})
         return stamped
 
+    def keep(self, transfer: str, documents: Mapping[str, bytes]) -> None:
+        """Write documents of a transfer, and nothing else of it."""
+        with self._engine.begin() as connection:
+            self._documents.put(connection, transfer, documents)
+
     def get(self, transfer: str) -> Outgoing:
         """Return one transfer by its id or a unique prefix of it.
 

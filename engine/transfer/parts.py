@@ -43,7 +43,8 @@ class Parts:
         custody: how this organization came to hold an artifact, and the digest of the newest link of that chain;
             nothing if it was packed here.
         sign: signs a statement as an identity of this organization.
-        connect: a partner's gateway.
+        connect: a partner's gateway; the second argument is told the network zone of every connection that is made to
+            it, before anything is asked, and what it raises ends that connection.
         log_keys: the pinned keys of an organization's log.
         witness: this organization's witness.
         remember: verifies a checkpoint a partner showed, keeps it outside the database and records it.
@@ -51,7 +52,6 @@ class Parts:
         newest_checkpoint: the newest checkpoint of a partner's log that is remembered; empty before the first.
         prove_consistency: proves that this log's size `new` extends its size `old`.
         add_cosignature: keeps a witness' line for a checkpoint of this log.
-        zone: the network zone that a partner's gateway is in.
         tickets: the break-glass tickets.
         free: says whether a nonce is unused, or used for this subject.
         consume: uses a nonce for a subject; raises UsageError if another one used it.
@@ -72,7 +72,7 @@ class Parts:
     attestation: Callable[[str, str], bytes]
     custody: Callable[[Artifact], tuple[tuple[LinkMessage, ...], str | None]]
     sign: Callable[[bytes, str], bytes]
-    connect: Callable[[str], Partner]
+    connect: Callable[[str, Callable[[str], None]], Partner]
     log_keys: Callable[[str], list[NoteKey]]
     witness: Witness
     remember: Callable[[str, bytes], None]
@@ -80,7 +80,6 @@ class Parts:
     newest_checkpoint: Callable[[str], str]
     prove_consistency: Callable[[int, int], list[bytes]]
     add_cosignature: Callable[[int, bytes, str], None]
-    zone: Callable[[str], str]
     tickets: TicketTable
     free: Callable[[str, str], bool]
     consume: Callable[[str, str], None]

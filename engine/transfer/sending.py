@@ -11,6 +11,7 @@ from engine.digest import JSON
 from engine.errors import Interrupted, PartnerUnreachable, Refused, WireError
 from engine.manifest.artifact import Artifact
 from engine.transfer.asking import ask_send
+from engine.transfer.network import permitted, permitted_zone
 from engine.transfer.outgoing import Outgoing
 from engine.transfer.partner import Partner, Shipment
 from engine.transfer.parts import Parts
@@ -92,7 +93,7 @@ def ship(parts: Parts, transfer: Outgoing) -> Outgoing:
 
 def _send_missing(parts: Parts, transfer: Outgoing, artifact: Artifact, kind: str) -> Outgoing:
     """Ask what is missing and send it, until nothing is."""
-    partner, sizes = parts.connect(transfer.partner), dict(artifact.chunks.distinct)
+    partner, sizes = permitted(parts, transfer), dict(artifact.chunks.distinct)
     while missing := partner.missing(transfer.id, artifact.chunks):
         lacking = sum(sizes[digest] for digest in missing)
         done = replace(
@@ -120,6 +121,7 @@ class _Run:
         self._parts = parts
         self._start = self._now = transfer
         self._saved = self._asked = time.monotonic()
+        self._zone = permitted_zone(parts, transfer)
 
     def ship(self, partner: Partner, artifact: Artifact, missing: frozenset[str]) -> Outgoing:
         """Send, and return the transfer as far as it came; what was counted is saved in any case."""
@@ -163,14 +165,23 @@ class _Run:
         )
         if now - self._asked >= self._parts.reauthorize_seconds:
             self._asked = now
-            _ask_again(self._parts, start)
+            self._ask_again()
 
     def _reconnected(self) -> None:
         """A broken connection is made again: policy is asked again, and the log shows it."""
-        _ask_again(self._parts, self._start)
+        self._ask_again()
         payload = {"acknowledged": self._now.chunks_done, "chunks": self._start.chunks_total}
         event = transfer_event(self._start, "transfer.resumed", fresh_nonce(), payload)
         self._parts.recorder.record(event)
+
+    def _ask_again(self) -> None:
+        """Ask policy again. This run's connections are in one zone: when it is another now, they are all made anew."""
+        _ask_again(self._parts, self._start)
+        if (zone := permitted_zone(self._parts, self._start)) != self._zone:
+            raise Interrupted(
+                f"the gateway of {self._start.partner} moved from the network zone {self._zone!r} to {zone!r}",
+                remedy="Run 'lading send' again to go on.",
+            )
 
 
 def _ask_again(parts: Parts, transfer: Outgoing) -> None:

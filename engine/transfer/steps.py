@@ -32,6 +32,7 @@ from engine.manifest.artifact import Artifact
 from engine.signing import Signed
 from engine.transfer.asking import ask_send
 from engine.transfer.evidence import collect_evidence, collect_record, seek_cosignature
+from engine.transfer.network import anywhere, permitted
 from engine.transfer.outgoing import Outgoing
 from engine.transfer.parts import OFFER_LIFE, VERDICT_SECONDS, Parts
 from engine.transfer.reports import footprint, refuse, transfer_event
@@ -99,7 +100,7 @@ def offer(parts: Parts, transfer: Outgoing) -> Outgoing:
         transfer_event(transfer, "transfer.offered", made.nonce, payload, statement=sha256(signed.payload))
     )
     try:
-        answer = reconnecting(parts, lambda: parts.connect(transfer.partner).offer(_message(parts, transfer, kept)))
+        answer = reconnecting(parts, lambda: permitted(parts, transfer).offer(_message(parts, transfer, kept)))
     except Refused as refusal:
         return refuse(parts, transfer, refusal)
     accepted, statement = _read_answer(parts, transfer, Acceptance, answer.acceptance)
@@ -126,7 +127,7 @@ def send(parts: Parts, transfer: Outgoing) -> Outgoing:
 def commit(parts: Parts, transfer: Outgoing) -> Outgoing:
     """Say that all is sent, and keep the delivery receipt."""
     try:
-        answer = reconnecting(parts, lambda: parts.connect(transfer.partner).commit(transfer.id))
+        answer = reconnecting(parts, lambda: permitted(parts, transfer).commit(transfer.id))
     except Refused as refusal:
         return refuse(parts, transfer, refusal)
     receipt, statement = _read_answer(parts, transfer, DeliveryReceipt, answer.receipt)
@@ -150,7 +151,7 @@ def verdict(parts: Parts, transfer: Outgoing) -> Outgoing:
     """
     deadline = time.monotonic() + VERDICT_SECONDS
     while True:
-        answer = reconnecting(parts, lambda: parts.connect(transfer.partner).status(transfer.id))
+        answer = reconnecting(parts, lambda: parts.connect(transfer.partner, anywhere).status(transfer.id))
         if answer.verdict is not None:
             break
         if time.monotonic() >= deadline or parts.stop.wait(PAUSE_SECONDS):
@@ -174,7 +175,7 @@ def verdict(parts: Parts, transfer: Outgoing) -> Outgoing:
 
 def witness(parts: Parts, transfer: Outgoing) -> Outgoing:
     """Have the partner witness this log, witness theirs, and keep the proofs of both."""
-    partner = parts.connect(transfer.partner)
+    partner = parts.connect(transfer.partner, anywhere)
     reconnecting(parts, lambda: seek_cosignature(parts, partner, transfer.partner))
     evidence = reconnecting(parts, lambda: collect_evidence(parts, partner, transfer.partner, transfer.id))
     record = reconnecting(parts, lambda: collect_record(partner, transfer.partner, transfer.id, evidence))

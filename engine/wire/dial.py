@@ -57,6 +57,8 @@ class Partner:
         bundle: the authorities pinned for that organization, in PEM.
         context: returns a context for a new connection; asked each time, as certificates are short-lived.
         clock: the time at which the partner's certificate must be valid.
+        admits: told the address that a new connection reached, once it is known that the partner is there and before
+            anything is asked; what it raises ends the connection, and the caller sees it.
     """
 
     organization: str
@@ -64,6 +66,7 @@ class Partner:
     bundle: Sequence[str]
     context: Callable[[], ssl.SSLContext]
     clock: Clock
+    admits: Callable[[str], None]
 
 
 class Line:
@@ -93,7 +96,7 @@ class Line:
             PartnerUnreachable: nobody answers at the address.
             UntrustedPeer: the other side is not the partner, or does not take this side for who it is.
             Interrupted: the connection broke, stalled, or what came is not HTTP.
-            WireError: the answer is too large.
+            WireError: the answer is too large, or `Partner.admits` does not take the address that was reached.
         """
         connection = self._connection or self._dial()
         try:
@@ -134,21 +137,28 @@ class Line:
             address.hostname or "", address.port, timeout=CONNECT_SECONDS, context=partner.context()
         )
         try:
-            connection.connect()
-            der = connection.sock.getpeercert(binary_form=True) or b""
-            peer_organization(der, {partner.organization: partner.bundle}, partner.clock())
-        except ssl.SSLCertVerificationError as error:
+            partner.admits(self._meet(connection))
+        except BaseException:
             connection.close()
-            raise self._impostor(error.verify_message) from None
-        except UntrustedPeer as error:
-            connection.close()
-            raise self._impostor(str(error)) from None
-        except OSError as error:
-            connection.close()
-            raise self._unreachable(error) from None
+            raise
         connection.sock.settimeout(ANSWER_SECONDS)
         self._connection = connection
         return connection
+
+    def _meet(self, connection: http.client.HTTPSConnection) -> str:
+        """Connect, make sure of who answers, and return the address they answer at: the socket's, not the name's."""
+        partner = self._partner
+        try:
+            connection.connect()
+            der = connection.sock.getpeercert(binary_form=True) or b""
+            peer_organization(der, {partner.organization: partner.bundle}, partner.clock())
+            return str(connection.sock.getpeername()[0])
+        except ssl.SSLCertVerificationError as error:
+            raise self._impostor(error.verify_message) from None
+        except UntrustedPeer as error:
+            raise self._impostor(str(error)) from None
+        except OSError as error:
+            raise self._unreachable(error) from None
 
     @contextmanager
     def _deadline(self, connection: http.client.HTTPSConnection, size: int) -> Iterator[None]:

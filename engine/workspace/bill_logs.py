@@ -10,6 +10,7 @@ from engine.audit.note import NoteKey
 from engine.audit.reader import LogReader
 from engine.gateway.evidence import openings
 from engine.transfer.evidence import collect_evidence, collect_record
+from engine.transfer.network import anywhere
 from engine.transfer.parts import Parts
 from engine.workspace.office import Office
 from engine.workspace.witnessing import known_witnesses, newest_witnessed
@@ -64,7 +65,7 @@ def partners_log(
     """
     evidence, record = kept or (None, None)
     if evidence is None or record is None:
-        gateway = parts.connect(partner)
+        gateway = parts.connect(partner, anywhere)
         evidence = evidence or collect_evidence(parts, gateway, partner, transfer)
         record = collect_record(gateway, partner, transfer, evidence)
     proved, told = json.loads(evidence), json.loads(record)

@@ -2,11 +2,13 @@
 
 import ssl
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 
 from engine.events import Clock
 from engine.signing.trust_folder import TrustFolder
 from engine.transfer.courier import CourierPartner
+from engine.transfer.network import anywhere
 from engine.wire.authority import GatewayCA, Leaf
 from engine.wire.courier import Courier
 from engine.wire.dial import Partner
@@ -35,8 +37,12 @@ class Dialing:
         self._shown: Leaf | None = None
         self._lock = threading.Lock()
 
-    def partner(self, organization: str) -> CourierPartner:
+    def partner(self, organization: str, admits: Callable[[str], None] = anywhere) -> CourierPartner:
         """Return a partner's gateway, to be dialled when it is first asked something.
+
+        Args:
+            organization: whose.
+            admits: told the network zone of every connection before anything is asked; what it raises ends it.
 
         Raises:
             InputError: it is not a confirmed partner.
@@ -46,8 +52,11 @@ class Dialing:
         def context() -> ssl.SSLContext:
             return client_context(self._client_leaf(), document.gateway_ca)
 
-        pinned = Partner(organization, document.gateway_url, document.gateway_ca, context, self._clock)
-        return CourierPartner(Courier(pinned))
+        def admits_address(address: str) -> None:
+            admits(self._settings.zones.of(address))
+
+        url, authorities = document.gateway_url, document.gateway_ca
+        return CourierPartner(Courier(Partner(organization, url, authorities, context, self._clock, admits_address)))
 
     def bundles(self) -> dict[str, tuple[str, ...]]:
         """Return the gateway authorities pinned for each partner."""

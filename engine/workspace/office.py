@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
-from urllib.parse import urlsplit
 
 from sqlalchemy import Engine
 
@@ -254,10 +253,6 @@ class Office:
     def dialing(self) -> Dialing:
         """How partners are reached."""
         return Dialing(self.layout, self.settings, self.trust, self.clock)
-
-    def zone_of(self, organization: str) -> str:
-        """Return the network zone that a partner's gateway is in."""
-        return self.settings.zones.of_host(urlsplit(self.trust.document(organization).gateway_url).hostname or "")
 
     def partners_changed(self) -> None:
         """Tell whoever listens that partners were confirmed."""

@@ -1,13 +1,11 @@
 """Network zones: `[zones]` of `lading.toml` names address ranges, and policy sees which one a connection is in."""
 
 import ipaddress
-import socket
 from typing import Annotated, Final, TypeAlias
 
 from pydantic import AfterValidator, ConfigDict, Field, RootModel
 
-PARTNER: Final = "partner"
-"""The zone of every address where no zones are named."""
+from engine.policy.facts import PARTNER_ZONE
 
 OUTSIDE: Final = "outside"
 """The zone of an address that is in none of those that are named."""
@@ -40,7 +38,7 @@ class Zones(RootModel[dict[Name, tuple[Network, ...]]]):
     def of(self, address: str) -> str:
         """Return the zone of an IPv4 or IPv6 address; what is no address is outside."""
         if not self.root:
-            return PARTNER
+            return PARTNER_ZONE
         try:
             found = ipaddress.ip_address(address.partition("%")[0])
         except ValueError:
@@ -48,17 +46,6 @@ class Zones(RootModel[dict[Name, tuple[Network, ...]]]):
         plain = getattr(found, "ipv4_mapped", None) or found
         named = (name for name, networks in self.root.items() if _has(networks, plain))
         return next(named, OUTSIDE)
-
-    def of_host(self, host: str) -> str:
-        """Return the zone of a host; one whose addresses are in several zones, or that is not found, is outside."""
-        if not self.root:
-            return PARTNER
-        try:
-            addresses = {str(info[4][0]) for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
-        except OSError:
-            return OUTSIDE
-        zones = {self.of(address) for address in addresses}
-        return zones.pop() if len(zones) == 1 else OUTSIDE
 
 
 def _has(networks: tuple[str, ...], address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:

@@ -11,7 +11,8 @@ from typing import Any
 from engine.demo.model import make_model
 from engine.events import timestamp
 from engine.signing.trust_document import fingerprint
-from tests.integration.simulator import ACME, BOREALIS, Clock, Link, Side
+from tests.integration.link import Link
+from tests.integration.simulator import ACME, BOREALIS, Clock, Side
 
 CIRRUS = "cirrus.example"
 SAMPLE = Path(__file__).parents[2] / "samples" / "agreement.yaml"

@@ -12,7 +12,8 @@ from engine.workspace import erasing
 from engine.workspace.erasing import settle
 from engine.workspace.querying import Question, ask_log
 from engine.workspace.record import verify_log
-from tests.integration.simulator import Clock, Crash, PartnerSimulator
+from tests.integration.link import Crash
+from tests.integration.simulator import Clock, PartnerSimulator
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "agreement.yaml"
 

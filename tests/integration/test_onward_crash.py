@@ -6,7 +6,7 @@ import pytest
 
 from engine.errors import Interrupted
 from tests.integration.chain import CIRRUS, Chain
-from tests.integration.simulator import Crash
+from tests.integration.link import Crash
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from engine.events import Event, event_id, timestamp
 from engine.gateway.incoming import Incoming
 from engine.signing.trust_document import fingerprint
 from engine.transfer.evidence import seek_cosignature
+from engine.transfer.network import anywhere
 from engine.transfer.outgoing import Outgoing
 from engine.workspace.bill_annex import own_annex
 from engine.workspace.bill_logs import own_log, partners_log
@@ -168,7 +169,7 @@ def _evidence(office: Office, call: Call, handoff: _Handoff, *, renew: bool) -> 
     ours, witnessed = own_log(office, partner, transfer)
     if not witnessed:
         with suppress(WireError):  # without a partner that answers, the evidence is graded for what it is
-            seek_cosignature(parts, parts.connect(partner), partner)
+            seek_cosignature(parts, parts.connect(partner, anywhere), partner)
             ours, witnessed = own_log(office, partner, transfer)
     if us == handoff.sender and office.settings.policy.disclose:
         statements |= {name: json.loads(bundle) for name, bundle in approvals_of(office, transfer).items()}

@@ -108,7 +108,6 @@ def transfer_parts(office: Office, call: Call, wanted: Plan | None = None) -> Pa
         prove_consistency=office.log.prove_consistency,
         add_cosignature=office.add_cosignature,
         progress=call.progress,
-        zone=office.zone_of,
         tickets=office.tickets,
         free=office.governance.store.free,
         consume=office.governance.store.consume,

@@ -184,6 +184,7 @@ class Gateway:
             pinned,
             lambda: client_context(leaf, pinned),
             system_clock,
+            lambda _: None,
         )
 
     def ask_owner(self, method: str, path: str, headers: dict[str, str]) -> tuple[int, bytes]:

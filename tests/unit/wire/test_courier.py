@@ -1,22 +1,26 @@
 """A courier meets gateways that are not what they should be."""
 
 import itertools
+import queue
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engine.digest import sha256
 from engine.errors import Interrupted, Refused, UntrustedPeer, WireError
 from engine.events import system_clock
 from engine.wire import dial
 from engine.wire.courier import Courier
 from engine.wire.dial import Line, Partner
 from engine.wire.tls import client_context, server_context
+from engine.wire.upload import Chunk, FilePlace
 
 Script = Callable[[ssl.SSLSocket], object]
 
@@ -47,6 +51,7 @@ def stage(acme: Any, borealis: Any) -> Iterator[Callable[..., Partner]]:
             borealis.bundle,
             lambda: client_context(leaf, borealis.bundle),
             system_clock,
+            lambda _: None,
         )
 
     yield build
@@ -98,6 +103,82 @@ class TestWhoAnswers:
         stranger = type(acme).new("acme.example")
         with pytest.raises(UntrustedPeer, match=r"does not take this gateway's certificate .*UNKNOWN_CA"):
             gateway.courier(stranger).call("GET", "/v1/trust")
+
+
+class TestWhereItIsReached:
+    def test_every_connection_says_what_address_it_reached_before_anything_is_asked(self, stage: Any) -> None:
+        happened: list[object] = []
+
+        def answer(tls: ssl.SSLSocket) -> None:
+            happened.append(head(tls)[:3])
+            tls.sendall(OK)
+
+        partner = replace(stage(answer), admits=happened.append)
+        for _ in range(2):
+            Courier(partner).call("GET", "/v1/trust")
+        assert happened == ["127.0.0.1", b"GET", "127.0.0.1", b"GET"]
+
+    def test_an_address_that_is_not_admitted_hears_nothing(self, stage: Any) -> None:
+        heard: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        partner = replace(stage(lambda tls: heard.put(tls.recv(1))), admits=not_there)
+        with pytest.raises(WireError, match=r"not at 127\.0\.0\.1"):
+            Courier(partner).call("GET", "/v1/trust")
+        assert heard.get(timeout=20) == b""
+
+    def test_of_several_addresses_the_one_that_was_reached_counts(
+        self, stage: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seen: list[str] = []
+        partner = stage(answering(OK))
+        port = int(partner.url.rpartition(":")[2])
+
+        def resolve(*_: object) -> list[Any]:
+            return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (each, port)) for each in ("127.0.0.9", "127.0.0.1")]
+
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+        named = replace(partner, url=f"https://gateway.borealis.example:{port}", admits=seen.append)
+        assert Courier(named).call("GET", "/v1/trust").body == b"ok"
+        assert seen == ["127.0.0.1"]
+
+    def test_no_lane_of_an_upload_goes_where_it_is_not_admitted_and_none_tries_again(
+        self, stage: Any, tmp_path: Path
+    ) -> None:
+        heard: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        dialled: list[str] = []
+        (tmp_path / "model").write_bytes(b"model")
+        chunk = Chunk(sha256(b"model"), 5, FilePlace(tmp_path / "model", 0))
+
+        def admits(address: str) -> None:
+            dialled.append(address)
+            not_there(address)
+
+        partner = replace(stage(lambda tls: heard.put(tls.recv(1))), admits=admits)
+        with pytest.raises(WireError, match="not at"):
+            Courier(partner).upload("tr-1", [chunk], cancelled=threading.Event(), progress=lambda _: None)
+        assert (len(dialled), heard.get(timeout=20)) == (1, b"")
+
+    def test_a_lane_that_dials_again_is_judged_again(self, stage: Any, tmp_path: Path) -> None:
+        heard: list[bytes] = []
+        addresses: list[str] = []
+        (tmp_path / "model").write_bytes(b"model")
+        chunk = Chunk(sha256(b"model"), 5, FilePlace(tmp_path / "model", 0))
+
+        def admits(address: str) -> None:
+            addresses.append(address)
+            if len(addresses) > 1:
+                not_there(address)
+
+        def hang_up(tls: ssl.SSLSocket) -> None:
+            heard.append(head(tls)[:3])
+
+        partner = replace(stage(hang_up), admits=admits)
+        with pytest.raises(WireError, match="not at"):
+            Courier(partner).upload("tr-1", [chunk], cancelled=threading.Event(), progress=lambda _: None)
+        assert (len(addresses), heard) == (2, [b"PUT"])
+
+
+def not_there(address: str) -> None:
+    raise WireError(f"not at {address}", remedy="Look at the name.")
 
 
 class TestWhatIsAnswered:

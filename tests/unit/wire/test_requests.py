@@ -1,5 +1,6 @@
 """What partners ask a gateway for: from the courier through a listener to the owner's handlers, and back."""
 
+import socket
 import threading
 from typing import Any
 
@@ -18,6 +19,7 @@ from engine.wire.messages import (
     StatusMessage,
 )
 from engine.wire.problem import ProblemError
+from tests.unit.wire.conftest import Caller
 
 TRANSFER = "tr-" + "0123456789ab" * 2
 OFFER = OfferMessage(
@@ -41,6 +43,18 @@ def test_an_offer_is_accepted_once_and_then_known(gateway: Any, courier: Any) ->
     assert (first.status, again.status) == (201, 200)
     assert AcceptanceMessage.parse(first.body).acceptance == {"by": "acme.example"}
     assert gateway.desk.asked[-1] == ("offer", "acme.example", OFFER)
+    assert gateway.desk.addresses[-2:] == ["127.0.0.1", "127.0.0.1"]
+
+
+def test_an_offer_comes_with_the_address_of_its_connection_whatever_it_says(gateway: Any, acme: Any) -> None:
+    context = gateway.partner(acme.leaf()).context()
+    plain = socket.create_connection(("127.0.0.1", gateway.port), 20, source_address=("127.0.0.2", 0))
+    with context.wrap_socket(plain) as tls:
+        named = "".join(f"{name}: 10.0.0.1\n" for name in ("Forwarded", "X-Forwarded-For", "Lading-Peer-Address"))
+        body = OFFER.body()
+        status, _ = Caller(tls).ask(f"POST /v1/transfers HTTP/1.1\nHost: x\n{named}Content-Length: {len(body)}", body)
+    assert status in {200, 201}
+    assert gateway.desk.addresses[-1] == "127.0.0.2"
 
 
 def test_a_large_offer_passes_through_whole(gateway: Any, courier: Any) -> None:

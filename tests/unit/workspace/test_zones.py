@@ -32,12 +32,7 @@ def test_the_zone_of_an_address(address: str, zone: str) -> None:
 
 
 def test_without_zones_everybody_is_a_partner() -> None:
-    assert (Zones().of("192.0.2.1"), Zones().of_host("nowhere.invalid")) == ("partner", "partner")
-
-
-def test_a_host_is_where_all_its_addresses_are() -> None:
-    assert ZONES.of_host("127.0.0.1") == "here"
-    assert ZONES.of_host("nowhere.invalid") == "outside"
+    assert Zones().of("192.0.2.1") == "partner"
 
 
 @pytest.mark.parametrize(
