@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: install demo test check conformance bench lock clean
+.PHONY: install demo test check conformance bench soak lock clean
 
 install: $(READY)
 
@@ -37,6 +37,11 @@ bench: $(READY)
 	$(BIN)/python benchmarks/handoff.py
 	$(BIN)/python benchmarks/policy.py
 	$(BIN)/python benchmarks/audit.py
+
+soak: $(READY)  # about 15 minutes; fuzzing needs Linux on x86-64, failing system calls need strace
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement tests/fuzz/requirements.txt \
+		|| echo "no Atheris for this machine: fuzzing is skipped"
+	$(BIN)/python -m tests.soak
 
 lock:
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --generate-hashes \

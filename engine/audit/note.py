@@ -229,7 +229,8 @@ def parse_signature(line: str) -> tuple[str, bytes, bytes]:
 
 
 def _is_name(text: str) -> bool:
-    return text != "" and "+" not in text and not any(c.isspace() or c < " " for c in text)
+    odd = any(c.isspace() or c < " " or "\ud800" <= c <= "\udfff" for c in text)
+    return text != "" and "+" not in text and not odd
 
 
 def encode_base64(data: bytes) -> str:

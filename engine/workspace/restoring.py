@@ -32,7 +32,8 @@ from engine.workspace.record import verify_log
 from engine.workspace.settings import load_settings
 
 MANIFEST_LIMIT: Final = 64 << 20
-_NAME_LIMIT: Final = 4096
+_NAME_LIMIT: Final = 1024
+_PART_LIMIT: Final = 255
 _PIECE: Final = 1 << 20
 _PART: Final = re.compile(r"[^/\\\x00-\x1f\x7f]{1,255}")
 _SEALED: Final = "state/store/"
@@ -132,6 +133,8 @@ def _unpack(file: Path, folder: Path, keep: Callable[[str], bool], progress: Pro
                 raise _altered(file, "there is something after its end")
     except (tarfile.TarError, EOFError, ValueError) as error:
         raise _altered(file, f"it is cut short, or no tar archive: {error}") from None
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise _altered(file, f"a member lies beneath another: {error.strerror}") from None
     if manifest is None:
         raise _altered(file, f"it has no {MANIFEST} at its end")
     _compare(file, manifest, found)
@@ -150,7 +153,8 @@ def _checked(file: Path, member: str, found: Digests) -> str:
     name = member.removeprefix(PREFIX)
     parts = name.split("/")
     plain = all(_PART.fullmatch(part) and part not in {".", ".."} for part in parts)
-    if not member.startswith(PREFIX) or len(name) > _NAME_LIMIT or not plain or parts[0] == "keys":
+    short = len(os.fsencode(name)) <= _NAME_LIMIT and all(len(os.fsencode(part)) <= _PART_LIMIT for part in parts)
+    if not member.startswith(PREFIX) or not short or not plain or parts[0] == "keys":
         raise _altered(file, f"it has the member {member[:80]!a}, expected files of a workspace, without keys")
     if name in found:
         raise _altered(file, f"{name[:80]!a} is in it twice")
@@ -193,12 +197,18 @@ def _read_manifest(file: Path, body: IO[bytes], size: int) -> Mapping[str, Any]:
 
 def _compare(file: Path, manifest: Mapping[str, Any], found: Digests) -> None:
     try:
-        named = {each["path"]: (each["size"], each["sha256"]) for each in manifest["files"]}
+        named = {_text(each["path"]): (each["size"], each["sha256"]) for each in manifest["files"]}
     except (KeyError, TypeError):
         raise _altered(file, f"{MANIFEST} names its files otherwise than {FORMAT} does") from None
     for name in sorted(named.keys() | found.keys()):
         if named.get(name) != found.get(name):
             raise _altered(file, f"{name[:80]!a} is {found.get(name)}, {MANIFEST} says {named.get(name)}")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
 
 
 def _examined(file: Path, folder: Path, manifest: Mapping[str, Any], progress: Progress) -> dict[str, JSON]:

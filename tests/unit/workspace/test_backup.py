@@ -254,6 +254,35 @@ def test_what_the_manifest_does_not_name_and_what_follows_it_is_refused(tmp_path
         verify_backup(archived(tmp_path / "less.tar", held[1:]))
 
 
+@pytest.mark.parametrize(
+    ("names", "why"),
+    [
+        (["workspace/a", "workspace/a/b"], "lies beneath another"),
+        (["workspace/a/b", "workspace/a"], "lies beneath another"),
+        (["workspace/" + "\u6771" * 200], "expected files of a workspace"),
+        (["workspace/" + "a/" * 1000 + "a"], "expected files of a workspace"),
+    ],
+    ids=["file as folder", "folder as file", "long in bytes", "deep"],
+)
+def test_names_that_no_workspace_can_have_are_refused(tmp_path: Path, names: list[str], why: str) -> None:
+    file = archived(tmp_path / "odd.tar", [(name, b"x") for name in names])
+
+    with pytest.raises(IntegrityError, match=why):
+        verify_backup(file)
+    with pytest.raises(IntegrityError, match=why):
+        restore_backup(file, tmp_path / "restored")
+    assert not (tmp_path / "restored").exists()
+
+
+@pytest.mark.parametrize("path", [1, None, ["a"], {}])
+def test_a_manifest_with_names_that_are_no_text_is_refused(tmp_path: Path, path: object) -> None:
+    manifest = {"format": "lading/backup/v1", "files": [{"path": path, "size": 1, "sha256": "0" * 64}]}
+    held = [("workspace/a", b"x"), ("backup.json", canonical(manifest))]  # type: ignore[arg-type]
+
+    with pytest.raises(IntegrityError, match="names its files otherwise"):
+        verify_backup(archived(tmp_path / "odd.tar", held))
+
+
 def test_a_backup_of_a_later_format_is_told_apart(tmp_path: Path) -> None:
     file = archived(tmp_path / "later.tar", [("backup.json", canonical({"format": "lading/backup/v2"}))])
 
