@@ -22,6 +22,7 @@ from tui.screens.decisions import DecisionsScreen
 from tui.screens.help import HelpScreen
 from tui.screens.mode import ModeScreen
 from tui.screens.policies import PoliciesScreen
+from tui.screens.story import StoryScreen
 from tui.screens.transfers import TransfersScreen
 from tui.state.session import LOOKS_PER_SECOND, Session
 from tui.theme import NIGHT
@@ -94,9 +95,11 @@ class LadingApp(App[None]):
                 mode.look()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer the other modes only, and nothing of the sort while the help or a question is open."""
+        """Offer the other modes only, and nothing of the sort while the help, a question or a story is open."""
         if action == "mode":
-            return self.current_mode not in parameters and not isinstance(self.screen, HelpScreen | AskScreen)
+            return self.current_mode not in parameters and not isinstance(
+                self.screen, HelpScreen | AskScreen | StoryScreen
+            )
         return super().check_action(action, parameters)
 
     async def action_mode(self, mode: str) -> None:

@@ -16,6 +16,7 @@ from tui.screens.audit import AuditScreen
 from tui.screens.decisions import DecisionsScreen
 from tui.screens.help import HelpScreen
 from tui.screens.policies import PoliciesScreen
+from tui.screens.story import StoryScreen
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.pane import Pane
 from tui.widgets.table import Table
@@ -57,6 +58,8 @@ async def settle(pilot: Pilot[None]) -> None:
 
 def busy(pilot: Pilot[None]) -> bool:
     """Say whether workers have something to do or to tell."""
+    if isinstance(pilot.app.screen, StoryScreen):
+        return pilot.app.screen.busy
     mode, ledger = pilot.app.screen_stack[0], pilot.app.session.ledger
     if isinstance(mode, DecisionsScreen | PoliciesScreen):
         return mode.busy

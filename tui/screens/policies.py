@@ -17,7 +17,7 @@ from tui.state import asking
 from tui.state.asking import Asking
 from tui.state.excerpt import Page
 from tui.state.line import BLANK, Line, Role
-from tui.state.outcome import denial
+from tui.state.outcome import NOBODY, denial
 from tui.state.policy_detail import detail
 from tui.state.session import LOOKS_PER_SECOND, Session
 from tui.state.text_filter import TextFilter
@@ -179,7 +179,7 @@ class PoliciesScreen(ModeScreen):
             return
         who = self.session.who
         if who is None:
-            self.tell("say who acts: 'lading --as NAME tui', or LADING_AS", Role.ATTENTION)
+            self.tell(NOBODY, Role.ATTENTION)
             return
         self.app.push_screen(AskScreen(wanted, who, self.session.glyphs), partial(self._answered, wanted, who))
 

@@ -4,10 +4,14 @@ import json
 import sqlite3
 from typing import ClassVar
 
+from textual.binding import Binding, BindingType
+
 from engine.workspace.views import Transfer
 from tui.screens.mode import ModeScreen
+from tui.screens.story import StoryScreen
 from tui.state.excerpt import Page
-from tui.state.line import BLANK, Line
+from tui.state.line import BLANK, Line, Role
+from tui.state.outcome import NOBODY
 from tui.state.text_filter import TextFilter
 from tui.state.transfer_detail import detail
 from tui.widgets.table import Table
@@ -18,6 +22,7 @@ class TransfersScreen(ModeScreen):
     """A table of transfers; following keeps the cursor on the one that changed last."""
 
     TITLE: ClassVar[str] = "Transfers"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("c", "custody", "Custody")]
 
     def make_table(self) -> Table:
         """Return the table of transfers."""
@@ -56,6 +61,17 @@ class TransfersScreen(ModeScreen):
         """Return the position of the transfer that changed last."""
         shown = self.session.board.shown
         return max(range(len(shown)), key=lambda at: shown[at].updated, default=None)
+
+    def action_custody(self) -> None:
+        """Have the custody story of the artifact under the cursor told."""
+        transfer, who = self._current(), self.session.who
+        if transfer is None:
+            return
+        if who is None:
+            self.tell(NOBODY, Role.ATTENTION)
+            return
+        label = f"{transfer.name}:{transfer.version}"
+        self.app.push_screen(StoryScreen(self.session, who, transfer.artifact, label))
 
     def _current(self) -> Transfer | None:
         shown, at = self.session.board.shown, self.table.cursor

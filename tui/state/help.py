@@ -12,7 +12,7 @@ KEYS = (
     ("f  space", "keep the cursor where the news is; pause the table"),
     ("v", "audit: check the proofs of the visible rows again"),
     ("p a x  w r", "propose, approve, activate, withdraw, roll back"),
-    ("y", "copy the line as JSON"),
+    ("c  y", "transfers: the custody story; copy as JSON"),
     ("q", "quit"),
 )
 KEY_CELLS = 17

@@ -70,7 +70,9 @@ def fit(text: str, width: int, *, ellipsis: str = "…") -> str:
 
 def wrap(text: str, width: int) -> list[str]:
     """Break `text` into lines of at most `width` cells, at spaces where it can."""
-    return textwrap.wrap(clean(text), max(8, width), break_on_hyphens=False) or [""]
+    room = max(8, width)
+    lines = textwrap.wrap(clean(text), room, break_on_hyphens=False) or [""]  # counts characters, not cells
+    return ["".join(piece.text for piece in part) for line in lines for part in fold((Piece(line),), room)]
 
 
 def fold(line: Line, width: int) -> list[Line]:

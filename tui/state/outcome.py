@@ -1,6 +1,9 @@
 """What an operation came to, in a sentence."""
 
-from typing import Any
+from typing import Any, Final
+
+NOBODY: Final = "say who acts: 'lading --as NAME tui', or LADING_AS"
+"""What a key says that asks something of the engine, while nobody is named."""
 
 
 def denial(result: Any) -> str | None:
