@@ -7,6 +7,8 @@ Start reading at `log` (the one writer) and `verify` (what anybody can check); t
     reader       LogReader: the same log for screens, read-only, a proof per row
     verify       every leaf, column, tile, payload and signature compared again
     likeness     most rows compared in one step
+    held         since when a log does not hold together
+    meaning      what each kind of problem means, and what to do
     erasure      payloads that are gone: which are, by the word of which entry
     removal      and how they go without a trace
     holds        which nobody may erase, by the word of which entry

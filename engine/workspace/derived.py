@@ -15,6 +15,7 @@ from engine.digest import JSON
 from engine.errors import LogTampered
 from engine.workspace.layout import Layout
 from engine.workspace.office import Office
+from engine.workspace.problems import explain_problems
 from engine.workspace.record import cosigners, describe, log_layout, pinned_key, witnessed
 
 Progress = Callable[[dict[str, Any]], None]
@@ -29,19 +30,23 @@ def check_derived(home: Path, progress: Progress) -> dict[str, JSON]:
     """
     layout = log_layout(home)
     key = pinned_key(layout)
-    remembered = Remembered(layout.remembered).all(key.name)
+    remembered, witnesses = Remembered(layout.remembered).all(key.name), cosigners(layout)
     found = fsck(
         layout.audit_database,
         _beside(layout),
         key=key,
         remembered=remembered,
-        witnesses=cosigners(layout),
+        witnesses=witnesses,
         progress=_steps(progress),
     )
     compared: dict[str, JSON] = dict(found.compared)
     compared["search"] = layout.search_database.exists()
     compared["milestone"] = layout.milestone.exists()
-    return describe(found.verification, key.name, len(remembered), witnessed(layout)) | {"compared": compared}
+    explained = explain_problems(
+        layout.audit_database, found.verification.problems, key=key, remembered=remembered, witnesses=witnesses
+    )
+    told = describe(found.verification, key.name, len(remembered), witnessed(layout))
+    return told | explained | {"compared": compared}
 
 
 def rebuild(office: Office, progress: Progress, *, dry_run: bool) -> dict[str, JSON]:

@@ -17,6 +17,7 @@ from engine.errors import InputError, LadingError
 from engine.events import Clock, system_clock
 from engine.signing.trust_folder import TrustFolder
 from engine.workspace.layout import Layout
+from engine.workspace.problems import explain_problems
 from engine.workspace.settings import load_settings
 
 
@@ -38,19 +39,24 @@ def verify_log(
     layout = log_layout(home)
     key = pinned_key(layout)
     remembered = Remembered(layout.remembered).all(key.name)
+    witnesses = cosigners(layout)
     milestone = read_milestone(layout.milestone, key.name) if incremental else None
     report = verify(
         layout.audit_database,
         key=key,
         remembered=remembered,
-        witnesses=cosigners(layout),
+        witnesses=witnesses,
         since=milestone.note if milestone else None,
         progress=lambda done, total: progress({"step": "verifying", "done": done, "total": total}),
     )
     if milestone is None and report.ok and report.note is not None:
         with suppress(OSError):  # the next verification will be in full again
             set_milestone(layout.milestone, report.note, clock)
-    return describe(report, key.name, len(remembered), witnessed(layout)) | {"since": _since(milestone, report)}
+    explained = explain_problems(
+        layout.audit_database, report.problems, key=key, remembered=remembered, witnesses=witnesses
+    )
+    told = describe(report, key.name, len(remembered), witnessed(layout))
+    return told | explained | {"since": _since(milestone, report)}
 
 
 def pinned_key(layout: Layout) -> NoteKey:
@@ -139,5 +145,6 @@ def describe(report: Verification, origin: str, remembered: int, cosigned: dict[
         "root": report.root,
         "remembered": remembered,
         "witnessed": cosigned,
+        "omitted": report.omitted,
         "problems": [{"kind": p.kind, "where": p.where, "message": p.message} for p in report.problems],
     }

@@ -66,4 +66,26 @@ def _verified(report: dict[str, Any]) -> str:
 def differences(report: dict[str, Any]) -> str:
     """Word what does not hold together."""
     lines = [f"{click.style('✘', fg='red')} the log of {report['origin']} does not hold together"]
-    return "\n".join(lines + [f"  {printable(p['where'])}: {printable(p['message'])}" for p in report["problems"]])
+    lines += [f"  {printable(p['where'])}: {printable(p['message'])}" for p in report["problems"]]
+    if report["omitted"]:
+        lines.append(f"  and {report['omitted']} more")
+    lines.append(f"  held       {_held(report['held'])}")
+    for each in report["explained"]:
+        lines += [
+            f"  {click.style(each['kind'], bold=True):<10} {each['means']}",
+            f"    to do    {each['remedy']}",
+            f"    who else {each['tells']}",
+        ]
+    return "\n".join(lines)
+
+
+def _held(held: dict[str, Any] | None) -> str:
+    """Say since when the log does not hold together."""
+    if held is None:
+        return "no checkpoint that is remembered or cosigned shows that it ever did"
+    by = [f"cosigned by {each['witness']} at {each['time']}" for each in held["cosigned"]]
+    by += ["remembered outside the database"] * held["remembered"]
+    return (
+        f"together up to entry {held['size'] - 1}: the entries before the first difference still have the root of the "
+        f"checkpoint of {held['size']}, {', '.join(by)}"
+    )

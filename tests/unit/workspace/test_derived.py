@@ -109,7 +109,10 @@ def test_people_are_told_what_was_compared_and_rebuilt(home: Path) -> None:
 
     assert "everything derived from acme.example/lading/audit/0 is what its leaves say" in said("fsck")
     tamper(Layout(home).audit_database, "UPDATE event SET actor = 'nobody'")
-    assert "entry 0, column actor: says 'nobody'" in said("fsck")
+    damaged = said("fsck")
+    assert "entry 0, column actor: says 'nobody'" in damaged
+    assert "no checkpoint that is remembered or cosigned shows that it ever did" in damaged
+    assert "Lists and searches may have shown it" in damaged
     assert "would rebuild the columns of 1 entry" in said("repair", "--dry-run")
     assert "rebuilt the columns of 1 entry" in said("repair")
     assert "nothing to repair" in said("repair")

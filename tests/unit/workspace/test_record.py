@@ -108,6 +108,9 @@ def test_an_edited_row_is_reported(busy: Path) -> None:
 
     assert not report["ok"]
     assert "400" in report["problems"][0]["where"]
+    assert (report["held"]["size"], report["held"]["remembered"], report["held"]["cosigned"]) == (1, True, [])
+    assert [each["kind"] for each in report["explained"]] == ["column"]
+    assert "audit repair" in report["explained"][0]["remedy"]
 
 
 def test_a_log_rolled_back_to_an_older_copy_is_reported(home: Path) -> None:
