@@ -27,6 +27,7 @@ Start reading at `log` (the one writer) and `verify` (what anybody can check); t
     export       entries in other formats, and files that are evidence
     shipping     the log to a collector, at least once
     static       the log as a folder of tiles and entry bundles, for cold storage and other people's tools
+    against_tiles such a folder held against the log
     proof        one entry's inclusion as a text anybody can check offline
     entry        events as leaves: canonical JSON, pseudonyms, commitments
     schema       the tables, and how the database is opened

@@ -1,12 +1,13 @@
 """`lading audit verify`: does the whole log hold together."""
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from engine.cli.command import Session, verb
 from engine.cli.progress import Bar, entries
-from engine.errors import LogTampered
+from engine.errors import LogTampered, UsageError
 from engine.text import printable
 
 
@@ -15,6 +16,7 @@ from engine.text import printable
 Examples:
   lading -C acme audit verify
   lading -C acme audit verify --incremental
+  lading -C acme audit verify --against tiles --tiles cold
   lading -C acme audit verify --json
 """
 )
@@ -23,18 +25,37 @@ Examples:
     is_flag=True,
     help="Read only entries newer than the last verification in full, and prove that the older ones' tree is the same.",
 )
+@click.option(
+    "--against",
+    type=click.Choice(["remembered", "tiles"]),
+    default="remembered",
+    help="What to hold the log against: checkpoints remembered outside it, or a folder of tiles as well.",
+)
+@click.option(
+    "--tiles",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="The folder that 'lading audit tiles' wrote, for --against tiles.",
+)
 @verb
-def verify(session: Session, *, incremental: bool) -> int:
+def verify(session: Session, *, incremental: bool, against: str, tiles: Path | None) -> int:
     """Verify the whole log against this organization's pinned key and every checkpoint remembered outside it.
 
     --incremental says what it did not read: an edit of an older entry is found only by a verification in full.
 
+    --against tiles compares every leaf and every tile of the folder, too; the longer of the two must extend the other.
+
     Exits 4 and says what differs, and where, when anything does.
     """
     from engine.workspace.record import verify_log
+    from engine.workspace.tiles import hold_against
 
+    if (against == "tiles") != (tiles is not None):
+        raise UsageError("--against tiles and --tiles DIR go together", remedy="Name both, or neither.")
     with Bar("verifying", enabled=not session.as_json, amount=entries) as bar:
         report = verify_log(session.home, bar.update, incremental=incremental)
+        if tiles is not None:
+            report = hold_against(session.home, tiles, report, bar.update)
     session.show(report, _verified)
     return 0 if report["ok"] else LogTampered.exit_code
 
@@ -58,9 +79,20 @@ def _verified(report: dict[str, Any]) -> str:
             f"{click.style('✔', fg='green')} {report['size']} entries of {report['origin']} hold together\n"
             f"  root       {report['root']}\n"
             f"  remembered {report['remembered']} earlier checkpoints agree\n"
-            f"  witnessed  {', '.join(witnessed) or 'by nobody yet'}{_unread(report)}"
+            f"  witnessed  {', '.join(witnessed) or 'by nobody yet'}{_unread(report)}{_folder(report)}"
         )
     return differences(report)
+
+
+def _folder(report: dict[str, Any]) -> str:
+    """Say what was compared with a folder of tiles."""
+    tiles = report.get("tiles")
+    if tiles is None:
+        return ""
+    return (
+        f"\n  folder     {tiles['entries']} entries and {tiles['compared']} tiles are the same; "
+        f"the log has {report['size'] - tiles['size']} more"
+    )
 
 
 def differences(report: dict[str, Any]) -> str:

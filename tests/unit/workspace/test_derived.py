@@ -116,3 +116,18 @@ def test_people_are_told_what_was_compared_and_rebuilt(home: Path) -> None:
     assert "would rebuild the columns of 1 entry" in said("repair", "--dry-run")
     assert "rebuilt the columns of 1 entry" in said("repair")
     assert "nothing to repair" in said("repair")
+
+
+def test_a_folder_of_tiles_is_held_against_the_log(home: Path, tmp_path: Path) -> None:
+    folder = str(tmp_path / "cold")
+    assert run(home, "tiles", folder)[0] == 0
+    against = ("verify", "--against", "tiles", "--tiles", folder)
+    code, report = run(home, *against)
+    assert (code, report["ok"], report["tiles"]) == (0, True, {"size": 1, "entries": 1, "compared": 1})
+
+    tamper(Layout(home).audit_database, "UPDATE tile SET hashes = zeroblob(32)")
+    code, report = run(home, *against)
+
+    assert (code, report["ok"]) == (4, False)
+    assert {each["message"] for each in report["problems"]} >= {"is not the one in the folder"}
+    assert run(home, "verify", "--against", "tiles")[0] == 2
