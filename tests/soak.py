@@ -2,7 +2,7 @@
 
     python -m tests.soak [--kills N] [--flips N] [--faults N] [--seconds N] [TARGET …]
 
-Whatever fails is told with its reason, the other runs go on, and the exit code is 1.
+A number of 0 leaves that run out. Whatever fails is told with its reason, the other runs go on, and the exit code is 1.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def soak_faults(folder: Path, count: int) -> str:
     return f"{told}, 0 lost, 0 told before they were durable"
 
 
-def fuzz(name: str, seconds: int) -> str:
+def fuzz(name: str, seconds: int, _: Path) -> str:
     """Fuzz a target in a process of its own, and return how many inputs it read."""
     if find_spec("atheris") is None:
         return "skipped: needs Atheris"
@@ -85,11 +86,14 @@ def main() -> int:
     if unknown:
         parser.error(f"no such target: {', '.join(sorted(unknown))}")
     names = asked.targets or list(TARGETS)
+    counted = [
+        ("kill -9, times", soak_kills, asked.kills),
+        ("flipped bits", soak_flips, asked.flips),
+        ("failing system calls", soak_faults, asked.faults),
+    ]
     runs: list[tuple[str, Callable[[Path], str]]] = [
-        (f"kill -9, {asked.kills:,} times", lambda folder: soak_kills(folder, asked.kills)),
-        (f"flipped bits, {asked.flips:,}", lambda folder: soak_flips(folder, asked.flips)),
-        (f"failing system calls, {asked.faults:,}", lambda folder: soak_faults(folder, asked.faults)),
-        *((f"fuzz {name}", lambda _, name=name: fuzz(name, asked.seconds)) for name in names),
+        *((f"{name}: {count:,}", partial(act, count=count)) for name, act, count in counted if count),
+        *((f"fuzz {name}", partial(fuzz, name, asked.seconds)) for name in names if asked.seconds),
     ]
     held = [run(name, act) for name, act in runs]
     return 0 if all(held) else 1
