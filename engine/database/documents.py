@@ -1,6 +1,6 @@
 """Documents beside rows: signed statements and records that a transfer gathers, kept byte for byte by name."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, insert, select
 
@@ -26,11 +26,19 @@ class Documents:
         with self._engine.connect() as connection:
             return connection.execute(query).scalar_one_or_none()
 
-    def forget(self, connection: Connection, transfer: str, gone: Gone) -> None:
-        """Remove the documents of a transfer that contain erased words, inside an open transaction."""
+    def forget(self, connection: Connection, transfer: str, gone: Gone, copies: Collection[str]) -> None:
+        """Remove the documents of a transfer that contain erased words, inside an open transaction.
+
+        Args:
+            connection: the transaction.
+            transfer: whose documents.
+            gone: the words.
+            copies: names, up to a colon if they have one, of documents that copy payloads whole or encrypt them; they
+                go whatever they say.
+        """
         query = select(self._table.c.name, self._table.c.body).where(self._table.c.transfer == transfer)
         for name, body in connection.execute(query).all():
-            if gone.document(body):
+            if name.partition(":")[0] in copies or gone.document(body):
                 connection.execute(delete(self._table).where(self._at(transfer, name)))
 
     def _at(self, transfer: str, name: str) -> ColumnElement[bool]:

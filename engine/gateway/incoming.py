@@ -1,6 +1,6 @@
 """The table of transfers this organization receives, as frozen rows and the documents beside them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
 
 from sqlalchemy import Engine, insert, select, update
@@ -96,8 +96,8 @@ class IncomingTable:
         """Return a document of a transfer, such as `offer` or `receipt`."""
         return self._documents.get(transfer, name)
 
-    def forget(self, transfer: str, gone: Gone) -> None:
-        """Let the row and the documents of a transfer that is over say nothing that was erased."""
+    def forget(self, transfer: str, gone: Gone, copies: Collection[str] = ()) -> None:
+        """Let the row and the documents of a transfer that is over say nothing erased; see `Documents.forget`."""
         here = incoming.c.id == transfer
         with self._engine.begin() as connection:
             row = connection.execute(select(incoming).where(here)).mappings().first()
@@ -106,7 +106,7 @@ class IncomingTable:
             values = gone.erased_of(dict(row), ("purpose", "actor", "detail"))
             if values:
                 connection.execute(update(incoming).where(here).values(values))
-            self._documents.forget(connection, transfer, gone)
+            self._documents.forget(connection, transfer, gone, copies)
 
 
 def _values(transfer: Incoming) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """The table of transfers this organization sends, as frozen rows and the documents beside them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
 
 from sqlalchemy import Engine, insert, select, update
@@ -130,8 +130,8 @@ class OutgoingTable:
         """Return a document of a transfer, such as `offer` or `receipt`."""
         return self._documents.get(transfer, name)
 
-    def forget(self, transfer: str, gone: Gone) -> None:
-        """Let the row and the documents of a stopped transfer say nothing that was erased."""
+    def forget(self, transfer: str, gone: Gone, copies: Collection[str] = ()) -> None:
+        """Let the row and the documents of a stopped transfer say nothing erased; see `Documents.forget`."""
         here = outgoing.c.id == transfer
         with self._engine.begin() as connection:
             row = connection.execute(select(outgoing).where(here)).mappings().first()
@@ -140,7 +140,7 @@ class OutgoingTable:
             values = gone.erased_of(dict(row), ("purpose", "impact", "actor", "detail"))
             if values:
                 connection.execute(update(outgoing).where(here).values(values))
-            self._documents.forget(connection, transfer, gone)
+            self._documents.forget(connection, transfer, gone, copies)
 
 
 def _values(transfer: Outgoing) -> dict[str, object]:

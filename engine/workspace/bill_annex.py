@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Final
 
 from engine.audit.entry import Entry
 from engine.custody.annex import Annex, decisive
@@ -11,6 +11,9 @@ from engine.custody.logs import opening_of
 from engine.digest import canonical
 from engine.errors import PolicyError
 from engine.workspace.office import Office
+
+BILL_ANNEX: Final = "annex"
+"""What names of documents begin with that are annexes, encrypted, before a colon."""
 
 FINDINGS = ("validation.passed", "validation.failed")
 

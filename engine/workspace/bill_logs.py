@@ -15,6 +15,9 @@ from engine.transfer.parts import Parts
 from engine.workspace.office import Office
 from engine.workspace.witnessing import known_witnesses, newest_witnessed
 
+BILL_EVIDENCE: Final = "bill-evidence"
+"""The document that keeps what both logs prove, opened, for the next bill of a transfer."""
+
 NEEDED: Final = frozenset({"transfer.offered", "receipt.received", "transfer.accepted", "receipt.issued"})
 LAST: Final = frozenset({"verdict.received", "verdict.issued"})
 

@@ -4,7 +4,8 @@ The order makes a crash at any moment harmless: a mark that an erasure is under 
 durable; what other databases keep; the payloads, which say what that is; the bytes that deleted rows leave behind;
 the mark goes. `settle` takes up whatever a crash cut short, and what a restored backup brought back.
 
-INVARIANT: what other tables keep of entries goes with the last payload that says it, and not before.
+INVARIANT: what other tables keep of entries goes with the last payload that says it, and not before. What copies
+payloads whole, salts and all, for the next bill of a transfer goes with the first of them.
 """
 
 import re
@@ -14,6 +15,7 @@ from typing import Final
 
 from engine.audit.entry import Entry
 from engine.audit.erasure import erasure_events
+from engine.audit.holds import holding, holds_of
 from engine.audit.reader import LogReader, Row
 from engine.audit.removal import remaining, remove_payloads
 from engine.audit.search import SearchIndex, drop_index
@@ -22,10 +24,17 @@ from engine.database.gone import Gone
 from engine.database.rewriting import rewrite_file
 from engine.digest import JSON
 from engine.files import sync_folder, write_atomic
+from engine.gateway.incoming import UNDER_WAY, IncomingTable
+from engine.transfer.outgoing import OutgoingTable
+from engine.workspace.bill_annex import BILL_ANNEX
+from engine.workspace.bill_logs import BILL_EVIDENCE
 from engine.workspace.office import Office
-from engine.workspace.personal import gone, words
+from engine.workspace.personal import gone, mentions, words
 
 _SLICE: Final = re.compile(r'"entities":"([0-9a-f]{64})"')
+COPIES: Final = frozenset({BILL_EVIDENCE, BILL_ANNEX})
+"""Documents of transfers that copy payloads."""
+
 _SCANNED: Final = 8 << 20
 """The largest file that is looked through for names, in bytes."""
 
@@ -33,7 +42,15 @@ Progress = Callable[[str], None]
 Payload = Mapping[str, JSON] | None
 
 
-def erase(office: Office, groups: Mapping[str, Sequence[int]], *, actor: str, reason: str, progress: Progress) -> None:
+def erase(
+    office: Office,
+    groups: Mapping[str, Sequence[int]],
+    *,
+    actor: str,
+    reason: str,
+    progress: Progress,
+    naming: str | None = None,
+) -> None:
     """Erase the payloads of entries. Durable, and complete, when it returns.
 
     Args:
@@ -42,16 +59,19 @@ def erase(office: Office, groups: Mapping[str, Sequence[int]], *, actor: str, re
         actor: who has it done.
         reason: in their words.
         progress: called with the name of each step.
+        naming: a text that also goes from what partners showed of transfers that are over.
 
     Raises:
         WorkspaceError: the disk is full, or somebody keeps reading; repeat it, nothing is lost.
     """
     indices = [index for group in groups.values() for index in group]
-    if not indices:
+    if not indices and naming is None:
         return
     write_atomic(office.layout.erasing, b"", mode=0o600)
     for rule, group in groups.items():
         office.log.record_many(erasure_events(group, actor=actor, reason=reason, rule=rule))
+    if naming is not None:
+        _forget_shown(office, naming, frozenset(indices))
     _finish(office, indices, progress)
 
 
@@ -105,15 +125,32 @@ def _forget(office: Office, indices: Sequence[int]) -> None:
         rows = [row for row in all_rows(log) if row.index in chosen]
         for transfer in sorted({row.transfer for row in rows if row.transfer is not None}):
             lost = gone(*_parted(log.of_transfer(transfer), chosen))
-            office.outgoing.forget(transfer, lost)
+            office.outgoing.forget(transfer, lost, COPIES)
             office.tickets.forget(transfer, lost)
-            office.incoming.forget(transfer, lost)
+            office.incoming.forget(transfer, lost, COPIES)
         roots = {row.artifact for row in rows if row.type == "artifact.registered"}
         for root, entries in _grouped(log, lambda row: row.artifact if row.artifact in roots else None).items():
             office.registry.forget(root, gone(*_parted(entries, chosen)))
         if any(row.type.startswith(("policy.", "decision.")) for row in rows):
             _forget_policies(office, log, rows, chosen)
             _forget_slices(office, log, rows, chosen)
+
+
+def _forget_shown(office: Office, name: str, chosen: Collection[int]) -> None:
+    """Remove what partners said of transfers, where it contains a text that no other payload here about them says.
+
+    Nothing goes of a transfer that is under way, or that a legal hold covers in part.
+    """
+    over: list[tuple[OutgoingTable | IncomingTable, str]]
+    over = [(office.outgoing, row.id) for row in office.outgoing.all() if row.stopped]
+    over += [(office.incoming, row.id) for row in office.incoming.all() if row.state not in UNDER_WAY]
+    with LogReader(office.layout.audit_database) as log:
+        standing = list(holds_of(log))
+        for table, transfer in over:
+            entries = log.of_transfer(transfer)
+            says = any(entry.index not in chosen and mentions(entry.payload, name) for entry in entries)
+            if not says and not any(holding(standing, entry) for entry in entries):
+                table.forget(transfer, Gone(frozenset({name})))
 
 
 def _forget_policies(office: Office, log: LogReader, rows: Sequence[Row], chosen: Collection[int]) -> None:

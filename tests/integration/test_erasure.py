@@ -2,10 +2,13 @@
 
 import base64
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pyrage
 import pytest
 
 from engine.workspace import erasing
@@ -13,12 +16,16 @@ from engine.workspace.erasing import settle
 from engine.workspace.querying import Question, ask_log
 from engine.workspace.record import verify_log
 from tests.integration.link import Crash
-from tests.integration.simulator import Clock, PartnerSimulator
+from tests.integration.simulator import Clock, PartnerSimulator, Side
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "agreement.yaml"
 
 NAME = "zyxquill"
 TEXT = "Größenwahn Zyxq"
+DATABASES = {
+    "transfer": "SELECT name FROM outgoing_document WHERE transfer = ?",
+    "gateway": "SELECT name FROM incoming_document WHERE transfer = ?",
+}
 
 
 @pytest.fixture
@@ -98,6 +105,55 @@ def test_after_erasing_no_file_of_the_workspace_holds_the_words(two: PartnerSimu
     assert "transfer.offered" in acme.log_of(transfer)
     acme.ask("transfer.list")
     acme.ask("breakglass.list")
+
+
+def bills_of_both(two: PartnerSimulator, transfer: str) -> list[str]:
+    """Have both sides make a bill, each with an annex for an auditor."""
+    auditor = str(pyrage.x25519.Identity.generate().to_public())
+    return [
+        str(side.ask("bill.create", transfer=transfer, annex_for=[auditor])["bill"])
+        for side in (two.acme, two.borealis)
+    ]
+
+
+def documents_of(side: Side, transfer: str) -> set[str]:
+    """The names, up to a colon, of the documents that a side keeps of a transfer."""
+    rows: list[tuple[str]] = []
+    for name, query in DATABASES.items():
+        with closing(sqlite3.connect(side.home / "state" / f"{name}.db")) as opened:
+            rows += opened.execute(query, (transfer,)).fetchall()
+    return {name.partition(":")[0] for (name,) in rows}
+
+
+def test_what_was_kept_for_bills_goes_on_both_sides(two: PartnerSimulator, tmp_path: Path) -> None:
+    transfer = everywhere(two, tmp_path / "model")
+    assert all(any(form.decode("latin-1") in bill for form in forms(TEXT)) for bill in bills_of_both(two, transfer))
+    two.borealis.employ({"bea": "administrator, operator", "sam": "security"})
+    for side, who in ((two.acme, "eve"), (two.borealis, "sam")):
+        assert {"bill-evidence", "annex"} <= documents_of(side, transfer)
+        assert set(holding(side.home, TEXT)) & {f"state/{name}.db{end}" for name in DATABASES for end in ("", "-wal")}
+
+        done = side.ask("audit.erase", who=who, naming=TEXT)
+
+        assert done["kept"] == []
+        assert any(each.startswith("bills with their annexes") for each in done["outside"])
+        assert "bill-evidence" not in documents_of(side, transfer)
+        assert holding(side.home, TEXT) == []
+        assert verify_log(side.home, lambda _: None)["ok"]
+
+
+def test_one_erased_entry_takes_the_copies_of_its_payload_with_it(two: PartnerSimulator, tmp_path: Path) -> None:
+    transfer = everywhere(two, tmp_path / "model")
+    bills_of_both(two, transfer)
+    permits = [entry for entry in two.acme.entries("decision.permit") if entry.public.get("transfer") == transfer]
+    salts = [base64.b64encode(entry.salt or b"").decode() for entry in permits]
+    evidence = (two.acme.office.outgoing.document(transfer, "bill-evidence") or b"").decode()
+    assert any(salt in evidence for salt in salts)
+
+    two.acme.ask("audit.erase", who="eve", entries=[str(entry.index) for entry in permits])
+
+    assert not {"bill-evidence", "annex"} & documents_of(two.acme, transfer)
+    assert [salt for salt in salts if holding(two.acme.home, salt)] == []
 
 
 def test_what_the_log_still_says_stays_elsewhere(two: PartnerSimulator, tmp_path: Path) -> None:

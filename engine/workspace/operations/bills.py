@@ -18,8 +18,8 @@ from engine.signing.trust_document import fingerprint
 from engine.transfer.evidence import seek_cosignature
 from engine.transfer.network import anywhere
 from engine.transfer.outgoing import Outgoing
-from engine.workspace.bill_annex import own_annex
-from engine.workspace.bill_logs import own_log, partners_log
+from engine.workspace.bill_annex import BILL_ANNEX, own_annex
+from engine.workspace.bill_logs import BILL_EVIDENCE, own_log, partners_log
 from engine.workspace.composition import approvals_of
 from engine.workspace.office import Office
 from engine.workspace.operations import Call, Params
@@ -159,7 +159,7 @@ def _evidence(office: Office, call: Call, handoff: _Handoff, *, renew: bool) -> 
 
     Once both parties' witnesses cosigned, it is kept: the next bill of this transfer has the same.
     """
-    kept = None if renew else handoff.document("bill-evidence")
+    kept = None if renew else handoff.document(BILL_EVIDENCE)
     if kept is not None:
         return dict(json.loads(kept))
     us, partner, transfer = office.organization, handoff.row.partner, handoff.row.id
@@ -175,7 +175,7 @@ def _evidence(office: Office, call: Call, handoff: _Handoff, *, renew: bool) -> 
         statements |= {name: json.loads(bundle) for name, bundle in approvals_of(office, transfer).items()}
     found: dict[str, Any] = {"logs": {us: ours, partner: theirs}, "statements": statements}
     if cosigned and witnessed:
-        handoff.keep({"bill-evidence": canonical(found)})
+        handoff.keep({BILL_EVIDENCE: canonical(found)})
     return found
 
 
@@ -211,7 +211,7 @@ def _annex(
     from engine.custody.age import check_recipients, encrypt
 
     recipients = check_recipients(params.annex_for)
-    name = f"annex:{sha256(canonical([digest, recipients]))[:32]}"
+    name = f"{BILL_ANNEX}:{sha256(canonical([digest, recipients]))[:32]}"
     sealed = handoff.document(name)
     if sealed is None:
         sealed = encrypt(plaintext, recipients)

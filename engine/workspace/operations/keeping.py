@@ -29,7 +29,7 @@ Name = Annotated[str, Field(pattern=NAME)]
 
 OUTSIDE = (
     "backups and copies made before",
-    "bills, exports and proofs that were handed out",
+    "bills with their annexes, exports and proofs that were written to files or handed out",
     "what partners recorded of the same transfers",
     "signing certificates in attestations, agreements and the signing log, which name who signed",
 )
@@ -84,7 +84,8 @@ def erase_payloads(office: Office, call: Call, params: Erase) -> dict[str, Any]:
     result = describe(office, found, erased=not params.dry_run)
     if not params.dry_run:
         indices = [row.index for row in found.erasable]
-        erase(office, {"": indices}, actor=who, reason=params.reason, progress=_steps(call))
+        steps = _steps(call)
+        erase(office, {"": indices}, actor=who, reason=params.reason, progress=steps, naming=params.naming)
         names = [*map(office.identity, params.actors), *([params.naming] if params.naming else [])]
         result["still_named_in"] = still_named(office, names)
     return result
