@@ -13,7 +13,7 @@ from engine.audit.remembered import Remembered
 from engine.audit.witness import add_checkpoint_body
 from engine.demo.model import make_model
 from engine.errors import Interrupted, LadingError, LogTampered
-from engine.events import Event, event_id
+from engine.events import Event, event_id, timestamp
 from engine.gateway.third_parties import ThirdParties, ThirdParty
 from engine.transfer.evidence import seek_cosignature
 from engine.workspace.doctor import examine
@@ -48,8 +48,10 @@ def archive(tmp_path: Path, two: PartnerSimulator) -> WitnessFolder:
 
 def happen(side: Side, number: int) -> None:
     """Let something happen that is worth a cosignature."""
-    event = Event(id=event_id("test", "day", number), type="gateway.started", actor=f"spiffe://{side.org}/gateway")
-    side.office.log.record(event)
+    id_, actor = event_id("test", "day", number), f"spiffe://{side.org}/gateway"
+    side.office.log.record(
+        Event(id=id_, type="gateway.started", actor=actor, payload={"at": timestamp(side.office.clock())})
+    )
 
 
 def ask(folder: WitnessFolder) -> Callable[[bytes], tuple[int, bytes]]:

@@ -1,0 +1,39 @@
+"""Whatever a handoff records here has the payload that docs/formats/events.md describes."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from engine.audit import log
+from engine.audit.entry import Sealed, seal
+from engine.events import Event
+from tests.payloads import objections
+
+Seen = list[tuple[Mapping[str, str], Mapping[str, Any]]]
+
+
+@pytest.fixture(scope="session")
+def recorded() -> Iterator[Seen]:
+    """Leaf and payload of every entry that this process records, in order; whoever looked at them takes them off."""
+    found: Seen = []
+
+    def observed(event: Event, **rest: Any) -> Sealed:
+        sealed = seal(event, **rest)
+        found.append((sealed.public, json.loads(sealed.payload)))
+        return sealed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(log, "seal", observed)
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def every_payload_is_as_documented(recorded: Seen) -> Iterator[None]:
+    """Hold what a test and its fixtures recorded against the page."""
+    yield
+    seen = recorded[:]
+    del recorded[: len(seen)]  # threads of a gateway may be recording more
+
+    assert sorted({each for leaf, payload in seen for each in objections(leaf["type"], payload)}) == []
