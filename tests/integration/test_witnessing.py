@@ -276,6 +276,7 @@ def test_a_partner_reads_entries_of_its_own_transfers_only(two: PartnerSimulator
         actor="spiffe://borealis.example/gateway",
         partner="cygnus.example",
         transfer=sent["id"],
+        payload={"deadline": timestamp(two.clock())},
     )
     two.borealis.office.log.record(secret)
 
