@@ -20,7 +20,7 @@ Start reading at `log` (the one writer) and `verify` (what anybody can check); t
     witness      cosign a partner's checkpoint only if it extends the last one seen
     quorum       whose cosignatures make a checkpoint count as witnessed
     fork         two checkpoints that contradict each other, as a file to hand on
-    continuation a restored log goes on under the next origin
+    continuation a log goes on under the next origin: restored, or under another key
     remembered   checkpoints kept outside the database, against a rolled-back copy
     query        the filter language: parsed, asked of SQL, judged by leaves
     search       the full-text index beside the log

@@ -1,8 +1,12 @@
-"""Continuing a log under the next origin, after a backup of it was put back (docs/formats/audit.md, "Continuation").
+"""Continuing a log under the next origin (docs/formats/audit.md, "Continuation").
 
-A log that was restored is shorter than what others remember of it. Going on under the same origin would give it two
-histories, so a log of the next origin begins, and its first entry names the last checkpoint of the former one that a
-witness cosigned: what stands between the restored end and that checkpoint is lost, and everybody can see how much.
+A log that was restored from a backup is shorter than what others remember of it. Going on under the same origin would
+give it two histories, so a log of the next origin begins, and its first entry names the last checkpoint of the former
+one that a witness cosigned: what stands between the restored end and that checkpoint is lost, and everybody can see
+how much.
+
+A log whose key is rotated ends whole: its last entry names the next origin and its key, and the first entry of the
+next log names the checkpoint that covers it.
 
 INVARIANT: the checkpoint that is named is never behind one that a witness cosigned and that is remembered.
 """
@@ -18,6 +22,7 @@ from engine.errors import InputError, LogTampered
 from engine.events import Event, event_id
 
 CONTINUED: Final = "log.continued"
+ENDED: Final = "log.ended"
 
 _ORIGIN: Final = re.compile(r"(?P<log>.+/lading/audit)/(?P<number>0|[1-9][0-9]{0,8})")
 
@@ -36,6 +41,12 @@ def next_origin(origin: str) -> str:
     return f"{match['log']}/{int(match['number']) + 1}"
 
 
+def number_of(origin: str) -> int | None:
+    """Return the number at the end of a log's origin; None if it is not the origin of a lading log."""
+    match = _ORIGIN.fullmatch(origin)
+    return None if match is None else int(match["number"])
+
+
 def last_cosigned(notes: Iterable[bytes], keys: Sequence[NoteKey]) -> bytes | None:
     """Return the largest checkpoint among `notes` that a known witness cosigned; without one, the largest at all.
 
@@ -51,14 +62,31 @@ def last_cosigned(notes: Iterable[bytes], keys: Sequence[NoteKey]) -> bytes | No
     return max(cosigned, key=lambda each: each[0].checkpoint.size, default=(None, None))[1]
 
 
-def continued(last: bytes, *, actor: str, reason: str, restored: int) -> Event:
+def ended(origin: str, following: NoteKey, *, actor: str, reason: str) -> Event:
+    """Return the last event of a log whose key is rotated.
+
+    Args:
+        origin: of the log that ends.
+        following: the key of the next log, with its origin as name.
+        actor: who rotates it.
+        reason: theirs.
+    """
+    return Event(
+        id=event_id(origin, ENDED),
+        type=ENDED,
+        actor=actor,
+        payload={"origin": following.name, "key": following.vkey, "reason": reason},
+    )
+
+
+def continued(last: bytes, *, actor: str, reason: str, restored: int | None) -> Event:
     """Return the first event of the log that continues another.
 
     Args:
         last: the former log's checkpoint that it goes on from.
-        actor: who restored the backup.
+        actor: who restored the backup, or rotated the key.
         reason: theirs.
-        restored: how many entries of the former log the backup held.
+        restored: how many entries of the former log the backup held; None if it ended whole.
     """
     former = read_checkpoint(last)
     return Event(
@@ -70,8 +98,8 @@ def continued(last: bytes, *, actor: str, reason: str, restored: int) -> Event:
             "size": former.size,
             "root": former.root.hex(),
             "checkpoint": last.decode(),
-            "restored": restored,
             "reason": reason,
+            **({} if restored is None else {"restored": restored}),
         },
     )
 
@@ -111,6 +139,21 @@ def check_continuation(
         if newest.checkpoint.size == named.size and newest.checkpoint.root != named.root:
             raise _broken(origin, f"names another root for {named.size} entries than is remembered")
     return signed
+
+
+def check_end(last: Entry, following: NoteKey) -> None:
+    """Verify that a log which ended whole says itself which log comes next, and under which key.
+
+    Args:
+        last: the last entry under the checkpoint that the next log goes on from, proved by whoever asks.
+        following: the pinned key of the next log.
+
+    Raises:
+        LogTampered: it says something else.
+    """
+    payload = last.payload or {}
+    if last.type != ENDED or (payload.get("origin"), payload.get("key")) != (following.name, following.vkey):
+        raise _broken(following.name, f"goes on from entry {last.index}, a {last.type} that does not name it")
 
 
 def _number(value: object) -> int:

@@ -17,7 +17,7 @@ from engine.events import Event, event_id
 
 ERASED: Final = "payload.erased"
 
-PERMANENT: Final = frozenset({ERASED, "hold.placed", "hold.lifted", "log.continued"})
+PERMANENT: Final = frozenset({ERASED, "hold.placed", "hold.lifted", "log.continued", "log.ended"})
 """Types of entries whose payloads are never erased."""
 
 PER_EVENT: Final = 5_000

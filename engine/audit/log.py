@@ -93,6 +93,11 @@ class AuditLog:
         return self._signer.key
 
     @property
+    def reader(self) -> LogReader:
+        """The same log, to be read."""
+        return self._reader
+
+    @property
     def size(self) -> int:
         """How many entries the log has."""
         return self._reader.size

@@ -27,6 +27,9 @@ from engine.files import write_atomic
 BODY_LIMIT: Final = NOTE_LIMIT + 8 * 1024
 """The largest request that is looked at, in bytes."""
 
+TRIES: Final = 3
+"""How often a witness that names another size is asked again."""
+
 _STATE_LIMIT: Final = 16 * 1024 * 1024
 
 
@@ -128,6 +131,37 @@ def add_checkpoint_body(old: int, proof: Sequence[bytes], note: bytes) -> bytes:
     """
     lines = [f"old {old}", *map(encode_base64, proof), "", ""]
     return "\n".join(lines).encode() + note
+
+
+def ask_for_cosignature(
+    ask: Callable[[bytes], tuple[int, bytes]],
+    prove: Callable[[int, int], list[bytes]],
+    note: bytes,
+    old: int = 0,
+) -> tuple[int, bytes]:
+    """Ask a witness to cosign a checkpoint, and again from the size that it says it knows.
+
+    Args:
+        ask: sends it a request; returns status and body of the answer.
+        prove: returns the consistency proof between two sizes of the log.
+        note: the signed checkpoint.
+        old: the size that it cosigned last, as far as is known.
+
+    Returns:
+        Status and body of its last answer; the cosignature line if the status is 200.
+    """
+    size = read_checkpoint(note).size
+    status, answer = 0, b""
+    for _ in range(TRIES):
+        proof = prove(old, size) if 0 < old < size else []
+        status, answer = ask(add_checkpoint_body(old, proof, note))
+        number = answer.strip()
+        if status != HTTPStatus.CONFLICT or not number.isdigit() or len(number) > len(str(size)):
+            break
+        if int(number) > size or int(number) == old:
+            break
+        old = int(number)
+    return status, answer
 
 
 def _parse_body(body: bytes) -> tuple[int, tuple[bytes, ...], bytes]:

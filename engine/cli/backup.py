@@ -68,11 +68,14 @@ def restore(session: Session, file: Path, folder: Path) -> None:
 
 
 @backup.command(
-    "continue", epilog="\b\nExamples:\n  lading -C acme-restored --as ada backup continue --reason 'the disk failed'"
+    "continue",
+    epilog="\b\nExamples:\n  lading -C acme-restored --as ada backup continue --reason 'the disk failed'"
+    "\n  lading -C acme-restored --as ada backup continue --new-key --reason 'the machine was stolen'",
 )
 @click.option("--reason", required=True, help="Why it was restored; it is logged for good.")
+@click.option("--new-key", is_flag=True, help="Give the new log a key of its own: the old one may be in other hands.")
 @verb
-def continue_(session: Session, reason: str) -> None:
+def continue_(session: Session, reason: str, *, new_key: bool) -> None:
     """Let a restored workspace record again, in a new log that names the last witnessed checkpoint of the former.
 
     Put keys/ back first. Partners take the new log once they have confirmed the new trust document.
@@ -81,7 +84,7 @@ def continue_(session: Session, reason: str) -> None:
 
     if session.who is None:
         raise UsageError("nobody acts: the new log names who opened it", remedy="Name yourself with '--as NAME'.")
-    session.show(continue_restored(session.home, who=session.who, reason=reason), _continued)
+    session.show(continue_restored(session.home, who=session.who, reason=reason, new_key=new_key), _continued)
 
 
 def _continued(result: dict[str, Any]) -> str:
@@ -89,6 +92,7 @@ def _continued(result: dict[str, Any]) -> str:
         f"opened {result['origin']}, which goes on from entry {result['size']} of {result['former']}",
         f"  former     {result['kept']}",
         f"  next       partners confirm version {result['version']} of trust/own/trust.json",
+        f"  witnesses  third parties add it: lading witness add-log {result['key']}",
     ]
     if result["holds"]:
         lines.append(f"  holds      place again, for new entries: {', '.join(result['holds'])}")

@@ -9,6 +9,7 @@ INVARIANT: what is remembered of one log never contradicts itself.
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -32,8 +33,8 @@ REMEDY: Final = (
 EXAMINED_AT_ONCE: Final = 64
 """How many checkpoints of one log are proved in a round; the rest follow in the next ones."""
 
-ReadTile = Callable[[str], bytes]
-"""Fetches a hash tile of the partner's log by its path below `tile/`."""
+ReadTile = Callable[[str, str], bytes]
+"""Fetches a hash tile of the partner's log of an origin by its path below `tile/`."""
 
 
 class Checkpoints:
@@ -170,7 +171,7 @@ class Checkpoints:
 
         Args:
             organization: the partner.
-            read_tile: fetches a tile of its log.
+            read_tile: fetches a tile of its log of an origin.
 
         Raises:
             InputError: a tile is malformed.
@@ -190,7 +191,7 @@ class Checkpoints:
         for note in fresh[:EXAMINED_AT_ONCE]:
             seen = read_checkpoint(note)
             older, newer = sorted((seen, last), key=lambda checkpoint: checkpoint.size)
-            tree = trees.setdefault(newer.size, TileTree.by_path(read_tile, newer.size))
+            tree = trees.setdefault(newer.size, TileTree.by_path(partial(read_tile, seen.origin), newer.size))
             proof = tree.prove_consistency(older.size, newer.size)
             if not verify_consistency(older.size, newer.size, older.root, newer.root, proof):
                 self.conflict(organization, Fork(ForkKind.UNPROVEN, cosigned, note))

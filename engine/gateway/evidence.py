@@ -7,7 +7,7 @@ from typing import Final
 
 from engine.audit.checkpoint import read_checkpoint
 from engine.audit.entry import Entry
-from engine.audit.log import AuditLog
+from engine.audit.reader import LogReader
 from engine.digest import canonical
 from engine.wire.messages import EvidenceEntry, EvidenceMessage, OpenedMessage
 
@@ -17,13 +17,13 @@ TILE: Final = re.compile(
 """Six groups at most: any larger number is one no database could hold."""
 
 
-def evidence_message(organization: str, log: AuditLog, peer: str, transfer: str) -> EvidenceMessage:
-    """Return the log's entries about a transfer, each proved under the newest checkpoint.
+def evidence_message(organization: str, log: LogReader, peer: str, transfer: str) -> EvidenceMessage:
+    """Return a log's entries about a transfer, each proved under the newest checkpoint.
 
     Leaves only: payloads, which have people's names in them, stay here. Entries about a dealing with anybody else
     are never shown, whatever transfer they are about: a partner chooses the ids of its own transfers.
     """
-    note = log.checkpoint()
+    note = log.newest_checkpoint()
     size = read_checkpoint(note).size
     found = (entry for entry in log.of_transfer(transfer) if entry.index < size)
     entries = [entry for entry in found if entry.public.get("partner") == peer]
@@ -41,14 +41,14 @@ def evidence_message(organization: str, log: AuditLog, peer: str, transfer: str)
     )
 
 
-def openings(log: AuditLog, peer: str, transfer: str, *, discloses: bool) -> tuple[OpenedMessage, ...]:
+def openings(log: LogReader, peer: str, transfer: str, *, discloses: bool) -> tuple[OpenedMessage, ...]:
     """Return what a partner may see of the entries about a transfer with it: permits, and what checks found.
 
     A denial is shown only if its record says that a partner may learn every reason of it (`@disclose("partner")`).
     A record has what `policy.mask` masks as `masked`, like the log itself.
 
     Args:
-        log: this log.
+        log: the log that has them.
         peer: the partner.
         transfer: the transfer.
         discloses: whether this organization discloses anything (`policy.disclose`).
@@ -77,7 +77,7 @@ def _shown(entry: Entry) -> bool:
     return set(reasons) <= set(record.get("disclosed") or ())
 
 
-def read_tile(log: AuditLog, path: str) -> bytes | None:
+def read_tile(log: LogReader, path: str) -> bytes | None:
     """Return a tile of hashes by its tlog-tiles path (below `tile/`), or None if the log has none such."""
     match = TILE.fullmatch(path)
     if match is None:

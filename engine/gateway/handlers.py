@@ -83,7 +83,7 @@ class GatewayHandlers:
     def evidence(self, peer: str, transfer: str) -> EvidenceMessage:
         """Return this log's entries about a transfer, either way, proved under the newest checkpoint."""
         self._expect_between(peer, transfer)
-        return evidence_message(self._parts.organization, self._parts.log, peer, transfer)
+        return evidence_message(self._parts.organization, self._parts.log_about(transfer), peer, transfer)
 
     def record(self, peer: str, transfer: str) -> RecordMessage:
         """Return what this side discloses of its decisions and checks about a transfer, either way."""
@@ -92,7 +92,7 @@ class GatewayHandlers:
         shown = parts.statements(transfer) if parts.discloses else {}
         return RecordMessage(
             organization=parts.organization,
-            openings=openings(parts.log, peer, transfer, discloses=parts.discloses),
+            openings=openings(parts.log_about(transfer), peer, transfer, discloses=parts.discloses),
             statements={name: json.loads(bundle) for name, bundle in shown.items()},
         )
 
@@ -163,9 +163,10 @@ class GatewayHandlers:
         """Return the newest checkpoint with its cosignatures."""
         return self._parts.log.checkpoint()
 
-    def tile(self, peer: str, path: str) -> bytes | None:  # noqa: ARG002 - hashes tell nothing
-        """Return a tile of hashes."""
-        return read_tile(self._parts.log, path)
+    def tile(self, peer: str, path: str, log: int | None = None) -> bytes | None:  # noqa: ARG002 - hashes tell nothing
+        """Return a tile of hashes, of this log or of a former one."""
+        found = self._parts.log.reader if log is None else self._parts.log_numbered(log)
+        return None if found is None else read_tile(found, path)
 
     def trust(self, peer: str) -> bytes:  # noqa: ARG002 - every confirmed partner may see it
         """Return this organization's signed trust document."""

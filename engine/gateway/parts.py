@@ -7,6 +7,7 @@ from typing import Final
 from engine.agreement import AgreementFolder, Standing
 from engine.audit.log import AuditLog
 from engine.audit.note import NoteKey
+from engine.audit.reader import LogReader
 from engine.audit.witness import Witness
 from engine.digest import JSON
 from engine.events import Clock, Event, event_id
@@ -32,6 +33,8 @@ class GatewayParts:
         identity: the gateway's own identity (SPIFFE ID), which signs the statements.
         sign: signs a statement as the gateway.
         trust: whose signatures count for an organization.
+        log_about: the log that a transfer's entries are in: this one, or a former one.
+        log_numbered: the log with a number at the end of its origin; None if it is not here.
         log_keys: the pinned keys of an organization's log.
         standing: how an agreement stands now, by digest.
         checkpoints: holds the checkpoints of partners' logs against each other.
@@ -60,6 +63,8 @@ class GatewayParts:
     checkpoints: Checkpoints
     sign: Callable[[bytes], bytes]
     trust: Callable[[str], OrganizationTrust]
+    log_about: Callable[[str], LogReader]
+    log_numbered: Callable[[int], LogReader | None]
     log_keys: Callable[[str], list[NoteKey]]
     standing: Callable[[str], Standing]
     remember: Callable[[str, bytes], None]

@@ -12,14 +12,13 @@ from typing import Final
 from engine.audit.checkpoint import read_checkpoint
 from engine.audit.log import AuditLog
 from engine.audit.note import NoteKey
-from engine.audit.witness import add_checkpoint_body
+from engine.audit.witness import ask_for_cosignature
 from engine.errors import LadingError
 from engine.events import Event, event_id
 
 logger = logging.getLogger("lading.gateway")
 
 LONGEST_PAUSE: Final = 3600.0
-TRIES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +77,11 @@ class ThirdParties:
         size = read_checkpoint(note).size
         last = self._log.cosigned_checkpoint(witness.key.name)
         old = min(read_checkpoint(last).size, size) if last else 0
-        answer = b""
-        for _ in range(TRIES):
-            proof = self._log.prove_consistency(old, size) if 0 < old < size else []
-            status, answer = witness.ask(add_checkpoint_body(old, proof, note))
-            if status == HTTPStatus.OK:
-                self._log.add_cosignature(size, answer, witness.key)
-                self._record("witness.received", witness, {"witness": witness.name, "size": size}, str(size))
-                return True
-            number = answer.strip()
-            if status != HTTPStatus.CONFLICT or not number.isdigit() or len(number) > len(str(size)):
-                break
-            if int(number) > size or int(number) == old:
-                break
-            old = int(number)
+        status, answer = ask_for_cosignature(witness.ask, self._log.prove_consistency, note, old)
+        if status == HTTPStatus.OK:
+            self._log.add_cosignature(size, answer, witness.key)
+            self._record("witness.received", witness, {"witness": witness.name, "size": size}, str(size))
+            return True
         why = answer.decode("utf-8", "replace")[:500]
         if status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY}:
             self._record(

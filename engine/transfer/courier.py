@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Final, TypeVar
 
-from engine.errors import Interrupted, WireError
+from engine.audit.continuation import number_of
+from engine.errors import Interrupted, Refused, WireError
 from engine.manifest import ChunkMap
 from engine.transfer.partner import Shipment
 from engine.wire.courier import Courier
@@ -107,9 +108,14 @@ class CourierPartner:
         answer = self._courier.call("POST", "/v1/witness/add-checkpoint", body, accept=WITNESS_ANSWERS)
         return answer.status, answer.body
 
-    def tile(self, path: str) -> bytes:
-        """Fetch a hash tile."""
-        return self._courier.call("GET", f"/v1/log/tile/{path}").body
+    def tile(self, origin: str, path: str) -> bytes:
+        """Fetch a hash tile; from a gateway that knows one log only, of that one."""
+        try:
+            return self._courier.call("GET", f"/v1/logs/{number_of(origin) or 0}/tile/{path}").body
+        except Refused as refusal:
+            if refusal.status != HTTPStatus.NOT_FOUND or "unknown-tile" in str(refusal.problem.get("codes", "")):
+                raise
+            return self._courier.call("GET", f"/v1/log/tile/{path}").body
 
     def _ask(self, kind: type[Answer], method: str, path: str, body: bytes = b"") -> Answer:
         return kind.parse(self._courier.call(method, path, body).body)

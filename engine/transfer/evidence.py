@@ -2,6 +2,7 @@
 
 import base64
 import json
+from functools import partial
 from http import HTTPStatus
 
 from engine.audit.checkpoint import Checkpoint, open_checkpoint, read_checkpoint
@@ -9,7 +10,7 @@ from engine.audit.entry import parse_leaf
 from engine.audit.merkle import leaf_hash, verify_inclusion
 from engine.audit.note import decode_base64
 from engine.audit.tiles import TileTree
-from engine.audit.witness import add_checkpoint_body
+from engine.audit.witness import add_checkpoint_body, ask_for_cosignature
 from engine.custody.bill import Opening
 from engine.custody.logs import unlock
 from engine.digest import canonical
@@ -18,8 +19,6 @@ from engine.events import Event, event_id
 from engine.transfer.partner import Partner
 from engine.transfer.parts import Parts
 from engine.wire.messages import EvidenceMessage
-
-TRIES = 3
 
 
 def seek_cosignature(parts: Parts, partner: Partner, organization: str, note: bytes | None = None) -> bool:
@@ -35,18 +34,12 @@ def seek_cosignature(parts: Parts, partner: Partner, organization: str, note: by
         False when the witness refused; that is recorded, and an alarm, but it does not undo a delivery.
     """
     note = note or parts.recorder.checkpoint()
-    size, old = read_checkpoint(note).size, 0
-    answer = b""
-    for _ in range(TRIES):
-        proof = parts.prove_consistency(old, size) if 0 < old < size else []
-        status, answer = partner.add_checkpoint(add_checkpoint_body(old, proof, note))
-        if status == HTTPStatus.OK:
-            parts.add_cosignature(size, answer, organization)
-            parts.recorder.record(_witnessed("witness.received", parts, organization, size))
-            return True
-        if status != HTTPStatus.CONFLICT or not answer.strip().isdigit() or int(answer) > size:
-            break
-        old = int(answer)
+    size = read_checkpoint(note).size
+    status, answer = ask_for_cosignature(partner.add_checkpoint, parts.prove_consistency, note)
+    if status == HTTPStatus.OK:
+        parts.add_cosignature(size, answer, organization)
+        parts.recorder.record(_witnessed("witness.received", parts, organization, size))
+        return True
     parts.recorder.record(_witnessed("witness.refused", parts, organization, size, answer.decode("utf-8", "replace")))
     return False
 
@@ -123,7 +116,7 @@ def _cosign(parts: Parts, partner: Partner, organization: str, note: bytes, chec
     if old > checkpoint.size:
         parts.remember(organization, note)
         raise _not_extending(organization, f"it shrank from {old} to {checkpoint.size} entries")
-    proof = _prove(partner, old, checkpoint.size) if 0 < old < checkpoint.size else []
+    proof = _prove(partner, checkpoint.origin, old, checkpoint.size) if 0 < old < checkpoint.size else []
     answer = parts.witness.add_checkpoint(add_checkpoint_body(old, proof, note))
     if answer.status != HTTPStatus.OK:
         if answer.status == HTTPStatus.UNPROCESSABLE_ENTITY:
@@ -132,10 +125,10 @@ def _cosign(parts: Parts, partner: Partner, organization: str, note: bytes, chec
     return answer.body
 
 
-def _prove(partner: Partner, old: int, new: int) -> list[bytes]:
+def _prove(partner: Partner, origin: str, old: int, new: int) -> list[bytes]:
     """Build the consistency proof from the partner's own tiles (C2SP tlog-tiles)."""
     try:
-        return TileTree.by_path(partner.tile, new).prove_consistency(old, new)
+        return TileTree.by_path(partial(partner.tile, origin), new).prove_consistency(old, new)
     except InputError as error:
         raise LogTampered(f"the partner's log tiles are unreadable: {error}", remedy=error.remedy) from error
 

@@ -96,6 +96,6 @@ class Partner(Protocol):
         """Ask the partner's witness to cosign a checkpoint (C2SP tlog-witness); return status and body."""
         ...
 
-    def tile(self, path: str) -> bytes:
-        """Fetch a hash tile of the partner's log (C2SP tlog-tiles)."""
+    def tile(self, origin: str, path: str) -> bytes:
+        """Fetch a hash tile of one of the partner's logs (C2SP tlog-tiles), by its path below `tile/`."""
         ...

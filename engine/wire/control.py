@@ -93,8 +93,14 @@ class Handlers(Protocol):
         """Return the newest checkpoint with its cosignatures."""
         ...
 
-    def tile(self, peer: str, path: str) -> bytes | None:
-        """Return a tile of hashes, such as `0/x001/067.p/3`, or None if there is none."""
+    def tile(self, peer: str, path: str, log: int | None = None) -> bytes | None:
+        """Return a tile of hashes, such as `0/x001/067.p/3`, or None if there is none.
+
+        Args:
+            peer: who asks.
+            path: below `tile/`.
+            log: the number at the end of the log's origin; the log that is written now if None.
+        """
         ...
 
     def trust(self, peer: str) -> bytes:
@@ -205,7 +211,13 @@ class _Desk:
         return Answer(self._handlers.checkpoint(request.peer), media=_TEXT)
 
     def tile(self, request: Request) -> Answer:
-        found = self._handlers.tile(request.peer, request.names["tile"])
+        return self._tile(request, None)
+
+    def tile_of(self, request: Request) -> Answer:
+        return self._tile(request, int(request.names["log"]))
+
+    def _tile(self, request: Request, log: int | None) -> Answer:
+        found = self._handlers.tile(request.peer, request.names["tile"], log)
         if found is None:
             raise ProblemError(404, "No such tile", codes=("unknown-tile",))
         return Answer(found, media=_BYTES)

@@ -8,6 +8,7 @@ from typing import Final
 
 TRANSFER: Final = "{transfer:tr-[0-9a-f]{24}}"
 TRANSFERS: Final = "/v1/transfers"
+TILE: Final = r"{tile:[0-9]{1,2}/(x[0-9]{3}/){0,6}[0-9]{3}(\.p/[1-9][0-9]{0,2})?}"
 
 OFFER_LIMIT: Final = 64 << 20
 AGREEMENT_LIMIT: Final = 10 << 20
@@ -51,6 +52,7 @@ ROUTES: Final = (
     Route("add_checkpoint", "POST", "/v1/witness/add-checkpoint", WITNESS_LIMIT),
     Route("checkpoint", "GET", "/v1/log/checkpoint"),
     # C2SP tlog-tiles, hashes only: tiles of entries would show a partner what others do here.
-    Route("tile", "GET", r"/v1/log/tile/{tile:[0-9]{1,2}/(x[0-9]{3}/){0,6}[0-9]{3}(\.p/[1-9][0-9]{0,2})?}"),
+    Route("tile", "GET", rf"/v1/log/tile/{TILE}"),
+    Route("tile_of", "GET", rf"/v1/logs/{{log:0|[1-9][0-9]{{0,8}}}}/tile/{TILE}"),
     Route("trust", "GET", "/v1/trust"),
 )

@@ -7,7 +7,10 @@
     service                  the owner as a gateway
     witnessing, witness_round, witness_alarms, forks   who cosigns this log, and what was found out about others'
     witness_folder, witness_service, cosigning         a witness that is nobody's partner
-    continuing               the next origin of a log that was restored
+    opening                  the log of the next origin, begun so that a crash anywhere is finished by repeating
+    continuing               after a restore, and whether each log goes on from the former one
+    rotating                 when the key of the log is rotated
+    logs                     the log that is written now and the former ones, to be read
     creation, issuing        making a workspace; issuing its trust document
     partners, agreements, record, doctor, views     reading, without an owner
 

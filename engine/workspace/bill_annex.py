@@ -28,7 +28,8 @@ def own_annex(office: Office, transfer: str, proved: Collection[int]) -> Annex:
         transfer: about which transfer.
         proved: the entries that the bill proves, by index; the annex is about no others.
     """
-    entries = [each for each in office.log.of_transfer(transfer) if each.index in proved and _told(each)]
+    log = office.logs.about(transfer)
+    entries = [each for each in log.of_transfer(transfer) if each.index in proved and _told(each)]
     records: list[Any] = [
         json.loads(str((each.payload or {}).get("record", "{}"))) for each in entries if each.type in KINDS
     ]

@@ -23,16 +23,17 @@ LAST: Final = frozenset({"verdict.received", "verdict.issued"})
 
 
 def own_log(office: Office, partner: str, transfer: str) -> tuple[dict[str, Any], bool]:
-    """Prove this log's entries about a transfer, opened as far as partners may see them.
+    """Prove the entries of our log about a transfer, opened as far as partners may see them.
 
     Returns:
         The evidence as a bill has it, and whether the partner's witness cosigned its checkpoint.
     """
-    entries = [each for each in office.log.of_transfer(transfer) if _belongs(each, partner)]
+    log = office.logs.about(transfer)
+    entries = [each for each in log.of_transfer(transfer) if _belongs(each, partner)]
     least = 1 + max((each.index for each in entries if each.type in NEEDED | LAST), default=-1)
-    note, witnessed = _checkpoint(office, partner, least)
+    note, witnessed = _checkpoint(office, log, partner, least)
     size = read_checkpoint(note).size
-    shown = openings(office.log, partner, transfer, discloses=office.settings.policy.disclose)
+    shown = openings(log, partner, transfer, discloses=office.settings.policy.disclose)
     opened = {each.index: {"salt": each.salt, "payload": each.payload} for each in shown}
     return {
         "checkpoint": note.decode(),
@@ -40,7 +41,7 @@ def own_log(office: Office, partner: str, transfer: str) -> tuple[dict[str, Any]
             {
                 "index": each.index,
                 "leaf": base64.b64encode(each.leaf).decode(),
-                "proof": [base64.b64encode(node).decode() for node in office.log.prove(each.index, size)],
+                "proof": [base64.b64encode(node).decode() for node in log.prove(each.index, size)],
                 "opening": opened.get(each.index),
             }
             for each in entries
@@ -89,7 +90,7 @@ def _is_bill(leaf: bytes) -> bool:
     return parse_leaf(leaf)["type"] == "bill.created"
 
 
-def _checkpoint(office: Office, partner: str, least: int) -> tuple[bytes, bool]:
+def _checkpoint(office: Office, log: LogReader, partner: str, least: int) -> tuple[bytes, bool]:
     """Return the checkpoint of at least so many entries that says most, and whether the partner's witness cosigned it.
 
     That is the newest that the partner cosigned and that counts as witnessed; else the newest that the partner
@@ -98,12 +99,11 @@ def _checkpoint(office: Office, partner: str, least: int) -> tuple[bytes, bool]:
     theirs = [NoteKey.parse(vkey) for vkey in office.trust.partner(partner).witness_keys]
     third = [each.key.name for each in known_witnesses(office.trust) if each.kind == "third party"]
     partners = [key.name for key in theirs]
-    with LogReader(office.layout.audit_database) as log:
-        found = (
-            newest_witnessed(log, office.trust, partners, least)
-            or next(log.cosigned_checkpoints(partners, least=least, most=1), None)
-            or newest_witnessed(log, office.trust, third, least)
-            or log.newest_checkpoint()
-        )
+    found = (
+        newest_witnessed(log, office.trust, partners, least)
+        or next(log.cosigned_checkpoints(partners, least=least, most=1), None)
+        or newest_witnessed(log, office.trust, third, least)
+        or log.newest_checkpoint()
+    )
     opened = open_checkpoint(found, [*office.log_keys(office.organization), *theirs])
     return found, bool(opened.cosigned)

@@ -25,6 +25,8 @@ def gateway_parts(office: Office, journal: Journal) -> GatewayParts:
         witness=office.witness,
         sign=lambda statement: office.sign(statement, settings.service_identity),
         trust=office.trust.organization_trust,
+        log_about=office.logs.about,
+        log_numbered=office.logs.numbered,
         log_keys=office.log_keys,
         standing=lambda digest: office.agreement(digest)[1],
         remember=office.checkpoints.receive,

@@ -1,32 +1,38 @@
-"""Opening the next origin of a workspace's log, after its database was restored from a backup."""
+"""Going on in the next log: after a restore, and verifying that each log goes on from where the former one ended."""
 
 import itertools
-import os
-import sqlite3
-from contextlib import closing, suppress
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from engine.audit.checkpoint import read_checkpoint
-from engine.audit.continuation import check_continuation, continued, last_cosigned, next_origin
-from engine.audit.log import AuditLog
+from engine.audit.checkpoint import SignedCheckpoint, read_checkpoint
+from engine.audit.continuation import check_continuation, check_end, last_cosigned
 from engine.audit.note import NoteKey
 from engine.audit.reader import LogReader
 from engine.audit.remembered import Remembered
+from engine.audit.verify import verify
 from engine.digest import JSON
-from engine.errors import LadingError, UsageError
+from engine.errors import LadingError, LogTampered, UsageError
 from engine.events import Clock, system_clock
-from engine.files import sync_folder
 from engine.signing.trust_folder import TrustFolder
-from engine.workspace.issuing import issue_document
-from engine.workspace.keys import secret_key, signing_key
 from engine.workspace.layout import Layout
+from engine.workspace.opening import (
+    Opening,
+    begin_log,
+    begin_opening,
+    finish_opening,
+    has_begun,
+    kept_log,
+    read_opening,
+    size_of,
+)
 from engine.workspace.owner import owning
-from engine.workspace.settings import load_settings
 from engine.workspace.witnessing import known_witnesses
 
 
-def continue_log(home: Path, *, actor: str, reason: str, clock: Clock = system_clock) -> dict[str, JSON]:
+def continue_log(
+    home: Path, *, actor: str, reason: str, new_key: bool = False, clock: Clock = system_clock
+) -> dict[str, JSON]:
     """Begin the log of the next origin, and issue the trust document that lists it first.
 
     The restored database is kept as `state/audit-<n>.db`. After a crash, calling it again finishes what was begun.
@@ -36,127 +42,121 @@ def continue_log(home: Path, *, actor: str, reason: str, clock: Clock = system_c
         home: the workspace; nobody may own it.
         actor: the identity that restored the backup.
         reason: theirs.
+        new_key: whether the new log gets a key of its own; the former one is then kept as `keys/log-<n>.pem`.
         clock: the time.
 
     Raises:
         OwnerBusy: a gateway or a command owns the workspace.
-        UsageError: nothing was ever remembered of the log: it needs no new origin.
+        UsageError: nothing was ever remembered of the log: it needs no new origin; or `keys/` are not its keys.
         BadSignature: a remembered checkpoint was not signed by the log.
     """
     layout = Layout(home)
-    settings = load_settings(layout.settings)
     with owning(layout.lock):
-        trust = TrustFolder(layout.trust)
-        former = NoteKey.parse(trust.own().log_keys[0])
-        origin = next_origin(former.name)
-        keys = [former, *(witness.key for witness in known_witnesses(trust))]
-        notes = Remembered(layout.remembered).all(former.name)
-        last = last_cosigned(notes, keys)
-        if last is None:
-            raise UsageError(
-                f"nothing is remembered of {former.name} outside its database",
-                remedy="Restore state/remembered.jsonl as well: it says up to where the log was witnessed.",
-            )
-        if _origin_of(layout.audit_database) != origin:
-            _begin(layout, origin, clock, last, actor, reason)
-        document, _ = issue_document(layout, settings, clock(), origin=origin)
-        _remember(layout, document.log_keys[0])
-    checkpoint = read_checkpoint(last)
+        opening = read_opening(layout, "restored")
+        former = opening.former_key if opening else NoteKey.parse(TrustFolder(layout.trust).own().log_keys[0])
+        last = _witnessed_last(layout, former)
+        opening = opening or begin_opening(layout, former, "restored", actor=actor, reason=reason, new_key=new_key)
+        if not has_begun(layout, opening):
+            begin_log(layout, opening, last, clock, restored=size_of(layout.audit_database))
+        document = finish_opening(layout, opening, clock)
+    return {**told(layout, opening), "size": read_checkpoint(last).size, "version": document.version}
+
+
+def told(layout: Layout, opening: Opening) -> dict[str, JSON]:
+    """Return what an opening did, for whoever asked for it."""
     return {
-        "origin": origin,
-        "former": former.name,
-        "size": checkpoint.size,
-        "kept": str(_former_path(layout, former.name)),
-        "version": document.version,
+        "origin": opening.key.name,
+        "key": opening.following,
+        "former": opening.former_key.name,
+        "kept": str(kept_log(layout, opening.former_key.name)),
     }
 
 
-def verify_continuations(home: Path) -> list[dict[str, Any]]:
-    """Verify for each log that continues another that it goes on from where the former was witnessed.
+def verify_continuations(
+    home: Path, progress: Callable[[dict[str, Any]], None] = lambda _: None
+) -> list[dict[str, Any]]:
+    """Verify every former log that is kept, and that the next one goes on from where it was witnessed or ended.
 
     Returns:
-        One item per former log, newest first: origin, the size that was continued from, who cosigned it, and where
-        its restored database is kept.
+        One item per former log, newest first: its `origin`, the `size` that was gone on from, whether it was `rotated`,
+        who cosigned that checkpoint, its `kept` database or None if that is gone, and the `problems` found in it.
 
     Raises:
-        BadSignature, LogTampered: one does not.
+        BadSignature, LogTampered: a log does not go on from where the former one was.
     """
     layout = Layout(home)
     trust = TrustFolder(layout.trust)
     witnesses = [witness.key for witness in known_witnesses(trust)]
     logs = [NoteKey.parse(vkey) for vkey in trust.own().log_keys]
-    remembered = Remembered(layout.remembered)
     found = []
     for current, former in itertools.pairwise(logs):
-        path = layout.audit_database if current == logs[0] else _former_path(layout, current.name)
+        path = layout.audit_database if current == logs[0] else kept_log(layout, current.name)
+        if not path.exists():
+            break  # whoever deletes a former log deletes what says how it began
         with LogReader(path) as log:
             first = log.entry(0)
-        signed = check_continuation(current.name, first, [former, *witnesses], remembered.all(former.name))
+        notes = Remembered(layout.remembered).all(former.name)
+        signed = check_continuation(current.name, first, [former, *witnesses], notes)
+        rotated = "restored" not in (first.payload or {})
+        kept = kept_log(layout, former.name)
+        held = size_of(kept)
+        known = notes if rotated else [note for note in notes if read_checkpoint(note).size <= held]
+        problems = _problems(kept, former, known, witnesses, progress) if kept.exists() else []
+        if rotated and kept.exists() and not problems:
+            problems = _end_problems(kept, signed, current)
         found.append(
             {
                 "origin": former.name,
                 "size": signed.checkpoint.size,
+                "rotated": rotated,
                 "cosigned_by": sorted({one.key.name for one in signed.cosigned}),
-                "kept": str(_former_path(layout, former.name)),
+                "kept": str(kept) if kept.exists() else None,
+                "problems": problems,
             }
         )
     return found
 
 
-def _begin(layout: Layout, origin: str, clock: Clock, last: bytes, actor: str, reason: str) -> None:
-    """Make the new database beside the old one, and put it in its place in one step."""
-    fresh = layout.state / "audit.next.db"
-    for leftover in (fresh, *(Path(f"{fresh}{suffix}") for suffix in ("-wal", "-shm"))):
-        leftover.unlink(missing_ok=True)
-    with AuditLog(
-        fresh,
-        origin=origin,
-        key=signing_key(layout.keys, "log"),
-        pseudonym_key=secret_key(layout.keys, "pseudonym"),
-        source=f"urn:lading:{origin.partition('/')[0]}",
-        clock=clock,
-    ) as log:
-        log.record(continued(last, actor=actor, reason=reason, restored=_size_of(layout.audit_database)))
-    _settle(fresh)
-    with suppress(sqlite3.Error):  # what was restored may be broken: it is kept as it is
-        _settle(layout.audit_database)
-    kept = _former_path(layout, read_checkpoint(last).origin)
-    if layout.audit_database.exists() and not kept.exists():
-        os.link(layout.audit_database, kept)
-    for suffix in ("-wal", "-shm"):
-        with suppress(FileNotFoundError):
-            Path(f"{layout.audit_database}{suffix}").rename(f"{kept}{suffix}")
-    fresh.replace(layout.audit_database)
-    sync_folder(layout.state)
+def _problems(
+    kept: Path,
+    key: NoteKey,
+    remembered: Sequence[bytes],
+    witnesses: Sequence[NoteKey],
+    progress: Callable[[dict[str, Any]], None],
+) -> list[dict[str, str]]:
+    """Verify the database of a former log."""
+    report = verify(
+        kept,
+        key=key,
+        remembered=remembered,
+        witnesses=witnesses,
+        progress=lambda done, total: progress({"step": f"verifying {key.name}", "done": done, "total": total}),
+    )
+    return [{"kind": each.kind, "where": each.where, "message": each.message} for each in report.problems]
 
 
-def _settle(path: Path) -> None:
-    """Move what a write-ahead log holds into its database, so that the one file is all there is."""
-    if path.exists():
-        with closing(sqlite3.connect(path)) as db:
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def _remember(layout: Layout, vkey: str) -> None:
-    with LogReader(layout.audit_database) as log:
-        Remembered(layout.remembered).add(log.newest_checkpoint(), NoteKey.parse(vkey).name)
-
-
-def _former_path(layout: Layout, origin: str) -> Path:
-    return layout.state / f"audit-{origin.rpartition('/')[2]}.db"
-
-
-def _size_of(path: Path) -> int:
+def _end_problems(kept: Path, signed: SignedCheckpoint, following: NoteKey) -> list[dict[str, str]]:
+    """Say what keeps a log from having ended where the next one says."""
+    named = signed.checkpoint
     try:
-        with LogReader(path) as log:
-            return log.size
-    except (LadingError, OSError):
-        return 0  # nothing of the former log could be restored
+        with LogReader(kept) as log:
+            if read_checkpoint(log.newest_checkpoint()) != named:
+                raise LogTampered(
+                    f"it has {log.size} entries, the next log names its end at {named.size}",
+                    remedy="Keep both databases: nothing may follow the end of a log.",
+                )
+            check_end(log.entry(named.size - 1), following)
+    except LadingError as error:
+        return [{"kind": "entry", "where": f"entry {named.size - 1}", "message": str(error)}]
+    return []
 
 
-def _origin_of(path: Path) -> str | None:
-    try:
-        with LogReader(path) as log:
-            return read_checkpoint(log.newest_checkpoint()).origin
-    except (LadingError, OSError):
-        return None
+def _witnessed_last(layout: Layout, former: NoteKey) -> bytes:
+    keys = [former, *(witness.key for witness in known_witnesses(TrustFolder(layout.trust)))]
+    last = last_cosigned(Remembered(layout.remembered).all(former.name), keys)
+    if last is None:
+        raise UsageError(
+            f"nothing is remembered of {former.name} outside its database",
+            remedy="Restore state/remembered.jsonl as well: it says up to where the log was witnessed.",
+        )
+    return last

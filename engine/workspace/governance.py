@@ -2,9 +2,11 @@
 
 import threading
 from functools import cached_property
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
+from engine.audit.continuation import number_of
 from engine.audit.reader import LogReader
 from engine.database import migrate, open_engine
 from engine.errors import PolicyError
@@ -121,11 +123,19 @@ class Governance:
         self.lifecycle.begin(snapshot, self._office.settings.service_identity, "the first policies of this workspace")
 
     def _newest_logged(self) -> str | None:
-        """Return the digest of the bundle that the log says decides; None if it never said so."""
-        with LogReader(self._office.layout.audit_database) as log:
-            for end in range(log.size, 0, -_PAGE):
-                start = max(0, end - _PAGE)
-                for row in reversed(log.rows(start, end - start)):
-                    if row.type in _ACTIVATED:
-                        return row.policy
-        return None
+        """Return the digest of the bundle that the log says decides, or a former one; None if they never said so."""
+        layout, origins = self._office.layout, [key.name for key in self._office.log_keys(self._office.organization)]
+        former = [layout.former_log(number_of(origin) or 0) for origin in origins[1:]]
+        found = map(_newest_in, (layout.audit_database, *former))
+        return next((digest for digest in found if digest is not None), None)
+
+
+def _newest_in(path: Path) -> str | None:
+    """Return the digest of the bundle that a log says decides; None if it never said so."""
+    with LogReader(path) as log:
+        for end in range(log.size, 0, -_PAGE):
+            start = max(0, end - _PAGE)
+            for row in reversed(log.rows(start, end - start)):
+                if row.type in _ACTIVATED:
+                    return row.policy
+    return None

@@ -5,12 +5,11 @@ approvals, the gateway what it promises. A change of people or keys is a new ver
 """
 
 import json
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from engine.agreement import AGREEMENT_TYPE
-from engine.audit.note import Algorithm, NoteSigner
+from engine.audit.note import Algorithm, NoteKey, NoteSigner
 from engine.custody.bill import BILL_TYPE
 from engine.custody.statements import (
     Acceptance,
@@ -66,7 +65,7 @@ GATEWAY_SIGNS: Final = (
 
 
 def issue_document(
-    layout: Layout, settings: Settings, now: datetime, *, origin: str | None = None
+    layout: Layout, settings: Settings, now: datetime, *, begins: NoteKey | None = None
 ) -> tuple[TrustDocument, bool]:
     """Make the next version of the trust document if anything in it changed; return it and whether it did.
 
@@ -74,7 +73,7 @@ def issue_document(
         layout: the workspace.
         settings: its settings.
         now: the time.
-        origin: the log's newest origin, if a new one begins; it is listed before the former ones.
+        begins: the key of a log that begins; it is listed before the former ones, whose keys stay as they are.
 
     Raises:
         WorkspaceError: a root key is missing or readable by others.
@@ -82,23 +81,19 @@ def issue_document(
     """
     trust = TrustFolder(layout.trust)
     previous = trust.own() if (layout.trust / "own" / "trust.json").exists() else None
-    listed = (
-        [key.partition("+")[0] for key in previous.log_keys]
-        if previous
-        else [f"{settings.organization.id}/lading/audit/0"]
-    )
-    origins = list(dict.fromkeys([origin, *listed] if origin else listed))[:MOST_LOGS]
-    drafted = _draft(layout, settings, now, previous.version + 1 if previous else 1, origins)
+    log = NoteSigner(f"{settings.organization.id}/lading/audit/0", signing_key(layout.keys, "log")).key
+    listed = previous.log_keys if previous else (log.vkey,)
+    logs = tuple(dict.fromkeys([begins.vkey, *listed] if begins else listed))[:MOST_LOGS]
+    drafted = _draft(layout, settings, now, previous.version + 1 if previous else 1, logs)
     if previous is not None and _same(previous, drafted):
         return previous, False
     keys = [signing_key(layout.keys, name) for name in ROOTS]
     return trust.set_own(sign_trust(drafted, keys), now=now), True
 
 
-def _draft(layout: Layout, settings: Settings, now: datetime, version: int, origins: Sequence[str]) -> TrustDocument:
+def _draft(layout: Layout, settings: Settings, now: datetime, version: int, logs: tuple[str, ...]) -> TrustDocument:
     organization, clock = settings.organization, lambda: now
     sandbox = Sandbox(layout.keys / "sandbox", layout.sandbox, organization.id, clock)
-    log_key = signing_key(layout.keys, "log")
     witness = NoteSigner(
         f"{organization.id}/lading/witness", signing_key(layout.keys, "witness"), Algorithm.COSIGNATURE
     )
@@ -117,7 +112,7 @@ def _draft(layout: Layout, settings: Settings, now: datetime, version: int, orig
         trust_config=json.loads(sandbox.trust_config()),
         identities=_identities(directory, settings),
         gateway_ca=(gateway_ca.certificate,),
-        log_keys=tuple(NoteSigner(each, log_key).key.vkey for each in origins),
+        log_keys=logs,
         witness_keys=(witness.key.vkey,),
         roots=root_keys([signing_key(layout.keys, name).public_key() for name in ROOTS]),
         threshold=THRESHOLD,

@@ -115,6 +115,15 @@ class Layout:
         return self.state / "erasing"
 
     @property
+    def opening(self) -> Path:
+        """There while the log of the next origin is being opened, so that what a crash cut short is finished."""
+        return self.state / "opening.json"
+
+    def former_log(self, number: int) -> Path:
+        """Return where the database of a former log is kept, by the number at the end of its origin."""
+        return self.state / f"audit-{number}.db"
+
+    @property
     def restored(self) -> Path:
         """There in a workspace that was restored from a backup: nothing is recorded in it any more."""
         return self.state / "restored"

@@ -39,6 +39,7 @@ from engine.workspace.denials import describe_denial
 from engine.workspace.dialing import Dialing
 from engine.workspace.keys import secret_key, signing_key
 from engine.workspace.layout import Layout
+from engine.workspace.logs import Logs
 from engine.workspace.settings import Settings, load_settings
 from engine.workspace.witnessing import ABOUT_WITNESSING
 
@@ -81,7 +82,8 @@ class Office:
         """The audit log, open for appending.
 
         Raises:
-            WorkspaceError: the workspace was restored from a backup, and its log may be behind what others saw of it.
+            WorkspaceError: the workspace was restored from a backup, and its log may be behind what others saw of it;
+                or the next log is being opened.
         """
         if self.layout.restored.exists():
             raise WorkspaceError(
@@ -89,6 +91,11 @@ class Office:
                 "and to go on with it would contradict them",
                 remedy="Read and verify it as it is. To record again, put keys/ back, and open the next log with "
                 "'lading backup continue --reason …'.",
+            )
+        if self.layout.opening.exists():
+            raise WorkspaceError(
+                f"the next log of {self.layout.home} is being opened, and nothing is recorded meanwhile",
+                remedy="Finish it: run 'lading audit rotate-key --reason …' again; it goes on where it stopped.",
             )
         return self._open.enter_context(
             AuditLog(
@@ -100,6 +107,12 @@ class Office:
                 clock=self.clock,
             )
         )
+
+    @cached_property
+    def logs(self) -> Logs:
+        """This log and the former ones, to be read."""
+        origins = [key.name for key in self.log_keys(self.organization)]
+        return self._open.enter_context(Logs(self.layout, origins, self.log.reader))
 
     @cached_property
     def origin(self) -> str:

@@ -82,7 +82,7 @@ def restore_backup(file: Path, folder: Path, progress: Progress = lambda _: None
     return report
 
 
-def continue_restored(home: Path, *, who: str, reason: str) -> dict[str, JSON]:
+def continue_restored(home: Path, *, who: str, reason: str, new_key: bool = False) -> dict[str, JSON]:
     """Let a restored workspace record again: in the log of the next origin.
 
     After a crash, calling it again finishes what was begun.
@@ -91,6 +91,7 @@ def continue_restored(home: Path, *, who: str, reason: str) -> dict[str, JSON]:
         home: the restored workspace, its keys back in place.
         who: a name of this organization, or an identity.
         reason: why it was restored.
+        new_key: whether the next log gets a key of its own.
 
     Returns:
         As `continue_log`, with the names of the holds of the former log, which do not cover the new one.
@@ -101,13 +102,11 @@ def continue_restored(home: Path, *, who: str, reason: str) -> dict[str, JSON]:
     """
     layout = Layout(home)
     settings = load_settings(layout.settings)
-    if not layout.restored.exists():
+    if not layout.restored.exists() and not layout.opening.exists():
         raise UsageError(f"{home} was not restored from a backup", remedy="Its log goes on as it is.")
-    opened = continue_log(home, actor=settings.identity_of(who), reason=reason)
+    opened = continue_log(home, actor=settings.identity_of(who), reason=reason, new_key=new_key)
     with LogReader(Path(str(opened["kept"]))) as former:
         held: list[JSON] = [hold.name for hold in holds_of(former)]
-    layout.restored.unlink()
-    sync_folder(layout.state)
     return {**opened, "holds": held}
 
 

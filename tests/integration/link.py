@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from engine.audit.continuation import number_of
 from engine.digest import sha256
 from engine.errors import InputError, Interrupted, LadingError, SourceChanged
 from engine.manifest import ChunkMap
@@ -109,9 +110,9 @@ class Link:
         assert status in WITNESS_ANSWERS
         return status, answer
 
-    def tile(self, path: str) -> bytes:
+    def tile(self, origin: str, path: str) -> bytes:
         def answer() -> bytes:
-            found = self._other.handlers.tile(self._us, path)
+            found = self._other.handlers.tile(self._us, path, number_of(origin))
             if found is None:
                 raise ProblemError(404, "No such tile", codes=("unknown-tile",))
             return found

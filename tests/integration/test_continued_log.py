@@ -75,7 +75,7 @@ def test_a_crash_between_is_finished_by_calling_it_again(tmp_path: Path, monkeyp
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("engine.workspace.continuing.issue_document", crash)
+        patched.setattr("engine.workspace.opening.issue_document", crash)
         with pytest.raises(KeyboardInterrupt):
             continue_log(home, actor=ADA, reason="a test", clock=two.acme.clock)
     done = continue_log(home, actor=ADA, reason="a test", clock=two.acme.clock)

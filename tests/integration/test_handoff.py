@@ -27,7 +27,11 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Handoff]:
     """Acme and Borealis as confirmed partners, an agreement in force, both gateways running."""
     folder = tmp_path_factory.mktemp("pair")
     acme = Organization(
-        "acme.example", "Acme", "EU", folder / "acme", {"ada": "administrator, operator", "abe": "approver"}
+        "acme.example",
+        "Acme",
+        "EU",
+        folder / "acme",
+        {"ada": "administrator, operator", "abe": "approver", "sec": "security"},
     )
     borealis = Organization(
         "borealis.example", "Borealis", "US", folder / "borealis", {"bea": "administrator, operator"}
@@ -253,6 +257,31 @@ def test_an_unknown_partner_is_refused_before_anything_happens(pair: Handoff) ->
 
     with pytest.raises(LadingError, match="not a confirmed partner"):
         pair.acme.ask("transfer.send", order(pair, root, partner="cygnus.example"))
+
+
+def test_both_gateways_go_on_after_the_key_of_a_log_was_rotated(pair: Handoff) -> None:
+    before = pair.acme.ask("transfer.send", order(pair, packed(pair, "before-rotation", size=1 << 20)))
+    rotation = lading(
+        pair.acme, "--as", "sec", "audit", "rotate-key", "--reason", "a test", "--open-transfers", "--json"
+    )
+    busy = subprocess.run(rotation, check=False, capture_output=True, text=True)
+    assert "Stop the gateway" in busy.stdout
+    pair.acme.stop()
+
+    done = json.loads(subprocess.run(rotation, check=True, capture_output=True, text=True).stdout)
+
+    assert (done["cosigned_by"], done["origin"]) == (["borealis.example"], "acme.example/lading/audit/1")
+    pair.acme.start()
+    pair.make_partners()
+    after = pair.acme.ask("transfer.send", order(pair, packed(pair, "after-rotation", size=1 << 20)))
+    for transfer in (before["id"], after["id"]):
+        assert after["state"] == "completed"
+        file = pair.folder / f"{transfer}.bill"
+        file.write_text(pair.acme.ask("bill.create", {"transfer": transfer, "renew": True})["bill"])
+        trust = str(pair.borealis.home / "trust")
+        read = subprocess.run(lading(pair.borealis, "bill", "verify", str(file), "--trust", trust), check=False)
+        assert read.returncode == 0
+    assert subprocess.run(lading(pair.acme, "audit", "verify"), check=False).returncode == 0
 
 
 def test_a_gateway_told_to_stop_leaves_no_process(pair: Handoff) -> None:

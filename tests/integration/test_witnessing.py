@@ -223,13 +223,13 @@ def test_a_checkpoint_in_an_offer_must_fit_the_partners_own_tiles(two: PartnerSi
     WitnessRound(acme.office).run()
     happen(acme, 2)
     borealis.office.checkpoints.receive(ACME, acme.office.log.checkpoint())
-    borealis.office.checkpoints.examine(ACME, lambda path: acme.handlers.tile(BOREALIS, path) or b"")
+    borealis.office.checkpoints.examine(ACME, lambda _, path: acme.handlers.tile(BOREALIS, path) or b"")
     size = acme.office.log.size + 1
     happen(acme, 3)
     borealis.office.checkpoints.receive(ACME, forged(acme, size))
 
     with pytest.raises(LogTampered, match="does not show"):
-        borealis.office.checkpoints.examine(ACME, lambda path: acme.handlers.tile(BOREALIS, path) or b"")
+        borealis.office.checkpoints.examine(ACME, lambda _, path: acme.handlers.tile(BOREALIS, path) or b"")
 
     with pytest.raises(LogTampered, match="contradicted itself"):
         borealis.office.checkpoints.demand_no_fork(ACME)

@@ -8,6 +8,7 @@ watching    watch
 shipping    ship
 following   what ends watch and ship
 proving     prove, checkpoint, key
+rotating    rotate-key
 witnessing  witness add, remove, list, policy check; request-cosignature, add-cosignature
 keeping     erase, retain, hold
 forking     fork list, check, compare, resolve
@@ -23,6 +24,7 @@ from engine.cli.audit.keeping import erase, hold, retain
 from engine.cli.audit.proving import checkpoint, key, prove
 from engine.cli.audit.reading import query, show
 from engine.cli.audit.repairing import fsck, repair
+from engine.cli.audit.rotating import rotate_key
 from engine.cli.audit.shipping import ship
 from engine.cli.audit.tiles import check_tiles, tiles
 from engine.cli.audit.watching import watch
@@ -47,6 +49,7 @@ COMMANDS = (
     prove,
     checkpoint,
     key,
+    rotate_key,
     witness,
     request_cosignature,
     add_cosignature,

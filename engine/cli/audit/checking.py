@@ -41,21 +41,25 @@ Examples:
 def verify(session: Session, *, incremental: bool, against: str, tiles: Path | None) -> int:
     """Verify the whole log against this organization's pinned key and every checkpoint remembered outside it.
 
-    --incremental says what it did not read: an edit of an older entry is found only by a verification in full.
+    In full, it verifies former logs as well, and that each log goes on from where the one before was. --incremental
+    says what it did not read: an edit of an older entry is found only by a verification in full.
 
     --against tiles compares every leaf and every tile of the folder, too; the longer of the two must extend the other.
 
     Exits 4 and says what differs, and where, when anything does.
     """
+    from engine.workspace.continuing import verify_continuations
     from engine.workspace.record import verify_log
     from engine.workspace.tiles import hold_against
 
     if (against == "tiles") != (tiles is not None):
         raise UsageError("--against tiles and --tiles DIR go together", remedy="Name both, or neither.")
     with Bar("verifying", enabled=not session.as_json, amount=entries) as bar:
-        report = verify_log(session.home, bar.update, incremental=incremental)
+        report: dict[str, Any] = verify_log(session.home, bar.update, incremental=incremental)
+        report["former"] = verify_continuations(session.home, bar.update) if report["ok"] and not incremental else []
         if tiles is not None:
-            report = hold_against(session.home, tiles, report, bar.update)
+            report |= hold_against(session.home, tiles, report, bar.update)
+    report["ok"] = report["ok"] and not any(former["problems"] for former in report["former"])
     session.show(report, _verified)
     return 0 if report["ok"] else LogTampered.exit_code
 
@@ -68,7 +72,7 @@ def _unread(report: dict[str, Any]) -> str:
     older = f"entries 0 to {since['first_read'] - 1}, " if since["first_read"] else ""
     return (
         f"\n  since      {since['size']} entries verified in full on {since['time']}; the log extends them\n"
-        f"  not read   {older}the structure of the database and its indexes"
+        f"  not read   {older}the structure of the database and its indexes, former logs"
     )
 
 
@@ -80,6 +84,7 @@ def _verified(report: dict[str, Any]) -> str:
             f"  root       {report['root']}\n"
             f"  remembered {report['remembered']} earlier checkpoints agree\n"
             f"  witnessed  {', '.join(witnessed) or 'by nobody yet'}{_unread(report)}{_folder(report)}"
+            f"{''.join(map(_former, report.get('former', ())))}"
         )
     return differences(report)
 
@@ -99,9 +104,13 @@ def differences(report: dict[str, Any]) -> str:
     """Word what does not hold together."""
     lines = [f"{click.style('✘', fg='red')} the log of {report['origin']} does not hold together"]
     lines += [f"  {printable(p['where'])}: {printable(p['message'])}" for p in report["problems"]]
+    for former in report.get("former", ()):
+        found = [f"{printable(p['where'])}: {printable(p['message'])}" for p in former["problems"]]
+        lines += [f"  {former['origin']}, {each}" for each in found]
     if report["omitted"]:
         lines.append(f"  and {report['omitted']} more")
-    lines.append(f"  held       {_held(report['held'])}")
+    if report["problems"]:
+        lines.append(f"  held       {_held(report['held'])}")
     for each in report["explained"]:
         lines += [
             f"  {click.style(each['kind'], bold=True):<10} {each['means']}",
@@ -121,3 +130,9 @@ def _held(held: dict[str, Any] | None) -> str:
         f"together up to entry {held['size'] - 1}: the entries before the first difference still have the root of the "
         f"checkpoint of {held['size']}, {', '.join(by)}"
     )
+
+
+def _former(log: dict[str, Any]) -> str:
+    how = "ended" if log["rotated"] else "was gone on from"
+    state = "holds together" if log["kept"] else "is not kept any more"
+    return f"\n  former     {log['origin']} {how} at {log['size']} entries, and {state}"

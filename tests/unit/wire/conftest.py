@@ -119,9 +119,10 @@ class Desk:
         self._note("checkpoint", peer, None)
         return b"borealis.example/lading/audit/1\n0\n"
 
-    def tile(self, peer: str, path: str) -> bytes | None:
+    def tile(self, peer: str, path: str, log: int | None = None) -> bytes | None:
         self._note("tile", peer, path)
-        return b"tile " + path.encode() if path.startswith("0/") else None
+        of = "" if log is None else f" of log {log}"
+        return f"tile {path}{of}".encode() if path.startswith("0/") else None
 
     def trust(self, peer: str) -> bytes:
         self._note("trust", peer, None)

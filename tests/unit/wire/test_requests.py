@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from engine.errors import InputError, Interrupted, Refused, UntrustedPeer
+from engine.transfer.courier import CourierPartner
 from engine.wire.config import Limits
+from engine.wire.dial import Response
 from engine.wire.messages import (
     AcceptanceMessage,
     AgreementMessage,
@@ -92,6 +94,27 @@ def test_the_log_is_read_tile_by_tile(courier: Any) -> None:
     with pytest.raises(Refused) as refusal:
         courier.call("GET", "/v1/log/tile/1/000")
     assert refusal.value.problem["codes"] == ["unknown-tile"]
+
+
+def test_tiles_of_former_logs_are_asked_for_by_number(courier: Any) -> None:
+    partner = CourierPartner(courier)
+
+    assert partner.tile("borealis.example/lading/audit/3", "0/000.p/3") == b"tile 0/000.p/3 of log 3"
+    with pytest.raises(Refused) as refusal:
+        partner.tile("borealis.example/lading/audit/3", "1/000")
+    assert refusal.value.problem["codes"] == ["unknown-tile"]
+
+
+def test_a_gateway_that_knows_one_log_is_asked_for_its_tiles() -> None:
+    class Older:
+        def call(self, method: str, path: str) -> Response:  # noqa: ARG002 - as a courier
+            if path.startswith("/v1/logs/"):
+                raise Refused("no such path", remedy="", status=404, problem={"title": "Not Found"})
+            return Response(200, path.encode())
+
+    tile = CourierPartner(Older()).tile("borealis.example/lading/audit/0", "0/000.p/3")  # type: ignore[arg-type]
+
+    assert tile == b"/v1/log/tile/0/000.p/3"
 
 
 def test_the_trust_document_is_there_for_partners(courier: Any) -> None:
