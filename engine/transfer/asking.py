@@ -136,7 +136,6 @@ def _use(parts: Parts, transfer: Outgoing, facts: _Facts) -> None:
         return
     ticket, said, verified = facts.ticket
     parts.consume(said.nonce, transfer.id)
-    parts.tickets.use(ticket)
     payload: dict[str, JSON] = {
         "ticket": said.ticket,
         "waives": list(said.waives),
@@ -145,6 +144,7 @@ def _use(parts: Parts, transfer: Outgoing, facts: _Facts) -> None:
         "review": "open",
     }
     parts.recorder.record(transfer_event(transfer, "breakglass.used", ticket.id, payload))
+    parts.tickets.use(ticket, parts.clock().timestamp())
 
 
 def asked_of_approver(parts: Parts, transfer: Outgoing) -> dict[str, Any]:

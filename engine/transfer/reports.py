@@ -36,7 +36,7 @@ def transfer_event(
         statement: SHA-256 of the signed statement it is about.
     """
     return Event(
-        id=event_id(transfer.id, f"{kind}:{occurrence}"),
+        id=transfer_event_id(transfer.id, kind, occurrence),
         type=kind,
         actor=actor or transfer.actor,
         artifact=transfer.artifact,
@@ -46,6 +46,11 @@ def transfer_event(
         statement=statement,
         payload=payload,
     )
+
+
+def transfer_event_id(transfer: str, kind: str, occurrence: str) -> str:
+    """Return the id that an event about a transfer has whenever it is recorded."""
+    return event_id(transfer, f"{kind}:{occurrence}")
 
 
 def footprint() -> dict[str, JSON]:

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Self
 
-from sqlalchemy import Engine, Row, insert, select, update
+from sqlalchemy import Engine, Row, func, insert, select, update
 
 from engine.database.gone import Gone
-from engine.errors import InputError, UsageError
+from engine.digest import canonical, sha256
+from engine.errors import InputError
 from engine.events import Clock
 from engine.transfer.tables import break_glass
 
@@ -22,12 +23,22 @@ REVIEW_SECONDS: Final = 7 * 86_400.0
 _TEXTS: Final = ("requester", "ticket", "reason", "approver", "reviewer", "finding")
 
 
+def ticket_id(transfer: str, number: int) -> str:
+    """Return the id of a transfer's ticket, the same whenever it is asked for again after a crash.
+
+    Args:
+        transfer: the transfer.
+        number: how many tickets it had before.
+    """
+    return f"bg-{sha256(canonical([transfer, number]))[:12]}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
     """A ticket as it stands. Moments are Unix seconds.
 
     Attributes:
-        id: `bg-` and 48 random bits as hexadecimal.
+        id: `bg-` and 12 hexadecimal digits; see `ticket_id`.
         transfer: the transfer it is for.
         state: `requested`, `approved`, `used` (its review is open) or `reviewed`.
         requester: who asked.
@@ -86,25 +97,12 @@ class TicketTable:
             connection.execute(insert(break_glass).values(_values(ticket)))
         return ticket
 
-    def save(self, ticket: Ticket) -> Ticket:
-        """Write a ticket's new standing."""
-        with self._engine.begin() as connection:
-            connection.execute(update(break_glass).where(break_glass.c.id == ticket.id).values(_values(ticket)))
-        return ticket
-
     def change(self, ticket: Ticket, *, before: str) -> Ticket:
-        """Write a ticket's new standing, if it still stands as it did.
-
-        Raises:
-            UsageError: somebody else changed it meanwhile.
-        """
+        """Write a ticket's new standing if it still stands as it did; return how it stands now."""
         same = (break_glass.c.id == ticket.id) & (break_glass.c.state == before)
         with self._engine.begin() as connection:
-            if connection.execute(update(break_glass).where(same).values(_values(ticket))).rowcount != 1:
-                raise UsageError(
-                    f"{ticket.id} is no longer {before}", remedy="'lading breakglass list' shows how it stands."
-                )
-        return ticket
+            connection.execute(update(break_glass).where(same).values(_values(ticket)))
+        return self.get(ticket.id)
 
     def get(self, ref: str) -> Ticket:
         """Return a ticket by its id or a unique prefix of it.
@@ -136,11 +134,15 @@ class TicketTable:
             row = connection.execute(query).one_or_none()
         return Ticket.of(row) if row else None
 
-    def use(self, ticket: Ticket) -> Ticket:
-        """Note that policy permitted by a ticket: its review is open from the first time on."""
-        if ticket.state != APPROVED:
-            return ticket
-        return self.change(replace(ticket, state=USED, used=self._clock().timestamp()), before=APPROVED)
+    def use(self, ticket: Ticket, used: float) -> Ticket:
+        """Note when policy first permitted by a ticket: its review is open from then on."""
+        return self.change(replace(ticket, state=USED, used=used), before=APPROVED)
+
+    def count(self, transfer: str) -> int:
+        """Return how many tickets were asked for, for a transfer."""
+        query = select(func.count()).where(break_glass.c.transfer == transfer)
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar_one()
 
     def overdue(self) -> list[Ticket]:
         """Return the tickets whose review has been open for too long."""

@@ -11,6 +11,7 @@
     continuing               after a restore, and whether each log goes on from the former one
     rotating                 when the key of the log is rotated
     logs                     the log that is written now and the former ones, to be read
+    authorizing, settling    what a second person signs, and what follows from the log about it
     creation, issuing        making a workspace; issuing its trust document
     partners, agreements, record, doctor, views     reading, without an owner
 

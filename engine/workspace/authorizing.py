@@ -7,14 +7,16 @@ from typing import Any
 from engine.custody.statements import Authorization
 from engine.digest import sha256
 from engine.errors import UntrustedIdentity
+from engine.events import Event
 from engine.transfer.authorization import objection
 from engine.transfer.outgoing import Outgoing
 from engine.transfer.parts import Parts
 from engine.workspace.office import Office
+from engine.workspace.settling import STAGED, settle
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
+class SignOff:
     """What a second person signed.
 
     Attributes:
@@ -35,7 +37,7 @@ class Signed:
 
 def sign(
     office: Office, parts: Parts, transfer: Outgoing, said: Authorization, who: str, asked: Mapping[str, Any]
-) -> Signed:
+) -> SignOff:
     """Have a second person sign a statement that would count.
 
     Raises:
@@ -44,7 +46,23 @@ def sign(
     demand(parts, transfer, said, who, asked)
     bundle = office.sign(said.statement(), who)
     office.trust.organization_trust(office.organization).verify(bundle, predicate_type=said.predicate_type())
-    return Signed(said, who, bundle)
+    return SignOff(said, who, bundle)
+
+
+def put_in_force(
+    office: Office, parts: Parts, transfer: Outgoing, signed: SignOff, asked: Mapping[str, Any], event: Event
+) -> None:
+    """Have what a second person signed count, if it still would; it is in the log before it does.
+
+    The caller holds `Office.working_on` for the transfer, and read it after that.
+
+    Raises:
+        UntrustedIdentity: it would no longer count; nothing was recorded.
+    """
+    demand(parts, transfer, signed.said, signed.who, asked)
+    office.outgoing.save(transfer, {STAGED: signed.bundle})
+    office.log.record(event)
+    settle(office, transfer.id)
 
 
 def demand(parts: Parts, transfer: Outgoing, said: Authorization, who: str, asked: Mapping[str, Any]) -> None:

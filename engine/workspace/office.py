@@ -284,14 +284,16 @@ class Office:
 
     @contextmanager
     def working_on(self, transfer: str) -> Iterator[None]:
-        """Keep a transfer to one run at a time.
+        """Keep a transfer, or a ticket, to one operation at a time.
 
         Raises:
-            UsageError: it is being sent already.
+            UsageError: another one is at it.
         """
         with self._lock:
             if transfer in self._running:
-                raise UsageError(f"{transfer} is being sent already", remedy="Watch it with 'lading tui'.")
+                raise UsageError(
+                    f"{transfer} is being worked on already", remedy="Watch it with 'lading tui', or try again."
+                )
             self._running.add(transfer)
         try:
             yield

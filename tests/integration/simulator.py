@@ -32,7 +32,7 @@ from tests.integration.link import Crash, Dialled, Link
 
 FOUNDED = datetime.now(UTC)
 """When a new pair begins: now, because Sigstore's client checks tokens by the clock of the machine."""
-TICK = timedelta(milliseconds=10)
+TICK = timedelta(milliseconds=1)
 ACME, BOREALIS = "acme.example", "borealis.example"
 
 
@@ -133,6 +133,7 @@ class Side:
         for owner, names in (
             (self.office.log, ("record_many",)),
             (self.office.outgoing, ("add", "save", "keep")),
+            (self.office.tickets, ("add", "change")),
             (self.office.incoming, ("add", "save")),
             (self.office.registry, ("add_received", "set_state")),
             (self.journal, ("create", "set_state", "forget")),

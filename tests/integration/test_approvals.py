@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from engine.custody.account import verify_bill
 from engine.custody.statements import Approval, ApprovalV1, Predicate
 from engine.files import write_atomic
 from engine.transfer.asking import asked_of_approver, valid_approval
@@ -40,7 +41,7 @@ def waiting(two: PartnerSimulator, folder: Path, name: str) -> tuple[str, str]:
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps({"name": name}))
     packed = two.acme.ask("artifact.pack", path=str(folder), name=name, version="1", sensitivity="confidential")
-    sent = two.send(str(packed["root"]))
+    sent = two.send(str(packed["root"]), impact="compare with the classifier in use")
     assert sent["state"] == "awaiting-approval"
     return str(packed["root"]), str(sent["id"])
 
@@ -130,6 +131,17 @@ def test_the_very_same_approval_unaltered_counts(two: PartnerSimulator, tmp_path
 
     assert counts(two, transfer)
     assert two.send(root)["state"] == "completed"
+
+
+def test_the_bill_proves_who_approved_the_very_order_that_was_offered(two: PartnerSimulator, tmp_path: Path) -> None:
+    root, transfer = waiting(two, tmp_path / "m", "billed")
+    grant(two, transfer)
+    assert two.send(root)["state"] == "completed"
+    bill = str(two.acme.ask("bill.create", transfer=transfer)["bill"]).encode()
+
+    account = verify_bill(bill, two.borealis.office.layout.trust)
+
+    assert any("abe@acme.example" in each and "signed the approval" in each for each in account.proved)
 
 
 def test_what_was_approved_for_a_clean_report_is_no_approval_of_another_one(

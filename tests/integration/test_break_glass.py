@@ -180,7 +180,7 @@ def test_an_altered_ticket_opens_nothing(two: PartnerSimulator, tmp_path: Path) 
     assert planted.statement is not None
     altered = bytearray(planted.statement)
     altered[len(altered) // 2] ^= 1
-    two.acme.office.tickets.save(replace(planted, statement=bytes(altered)))
+    two.acme.office.tickets.change(replace(planted, statement=bytes(altered)), before=APPROVED)
 
     assert two.send(root)["state"] == "denied"
 
@@ -250,7 +250,7 @@ def test_two_approvals_at_once_lose_no_review(
         return signed
 
     monkeypatch.setattr(type(office), "sign", slow)
-    with pytest.raises(UsageError, match="no longer requested"):
+    with pytest.raises(UsageError, match="is used, expected requested"):
         approve(two, ticket)
 
     assert faster

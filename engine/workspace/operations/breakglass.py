@@ -1,8 +1,7 @@
 """Break-glass: ask for a ticket, approve it as a second person, list them, close the review of one that was used."""
 
 import json
-import secrets
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -14,15 +13,15 @@ from engine.errors import UsageError
 from engine.events import timestamp
 from engine.transfer.asking import ask_second
 from engine.transfer.authorization import LIFE, draft, kept_preflight, waivable
-from engine.transfer.outgoing import FIRST_STEP, Outgoing
-from engine.transfer.pipeline import AWAITING
+from engine.transfer.outgoing import Outgoing
 from engine.transfer.reports import transfer_event
-from engine.transfer.tickets import APPROVED, REQUESTED, REVIEWED, USED, Ticket
-from engine.workspace.authorizing import sign
+from engine.transfer.tickets import APPROVED, REQUESTED, REVIEWED, USED, Ticket, ticket_id
+from engine.workspace.authorizing import put_in_force, sign
 from engine.workspace.denials import describe_denial
 from engine.workspace.office import Office
 from engine.workspace.operations import Call, Params
 from engine.workspace.operations.transfers import transfer_parts
+from engine.workspace.settling import reopenable, settle, settle_ticket
 
 Words = Annotated[str, Field(min_length=1, max_length=1000)]
 
@@ -55,57 +54,42 @@ def request(office: Office, call: Call, params: Request) -> dict[str, JSON]:
     """Ask for a ticket; the transfer waits again."""
     who = office.caller(call.token).identity
     transfer = office.outgoing.get(params.transfer)
-    _check_reopenable(office, call, transfer, params.waives)
-    ticket = Ticket(
-        id=f"bg-{secrets.token_hex(6)}",
-        transfer=transfer.id,
-        state=REQUESTED,
-        requester=who,
-        waives=tuple(sorted(set(params.waives))),
-        ticket=params.ticket,
-        reason=params.reason,
-        hours=params.hours,
-        requested=office.clock().timestamp(),
-    )
-    payload: dict[str, JSON] = {
+    wish: dict[str, JSON] = {
         "ticket": params.ticket,
-        "waives": list(ticket.waives),
+        "waives": sorted(set(params.waives)),
         "reason": params.reason,
         "hours": params.hours,
     }
-    office.tickets.add(ticket)
-    office.log.record(transfer_event(transfer, "breakglass.requested", ticket.id, payload, actor=who))
-    waiting = replace(transfer, state=AWAITING, step=FIRST_STEP, detail=f"waits for break-glass {ticket.id}")
-    office.outgoing.save(waiting)
-    return describe(ticket)
+    with office.working_on(transfer.id):
+        transfer = settle(office, transfer.id)
+        _check_reopenable(office, call, transfer, params.waives)
+        pending = office.tickets.of_transfer(transfer.id, (REQUESTED,))
+        if pending is not None:
+            return _same(pending, who, wish)
+        id_ = ticket_id(transfer.id, office.tickets.count(transfer.id))
+        office.log.record(transfer_event(transfer, "breakglass.requested", id_, wish, actor=who))
+        settle(office, transfer.id)
+    return describe(office.tickets.get(id_))
 
 
 def approve(office: Office, call: Call, params: Approve) -> dict[str, JSON]:
     """Sign a ticket as a second person; the transfer's next run goes on by it."""
     who = office.caller(call.token).identity
-    ticket = _in_state(office, params.id, REQUESTED)
-    transfer = office.outgoing.get(ticket.transfer)
-    _check_waits(office, transfer)
-    overdue = office.tickets.overdue()
-    if overdue:
-        raise UsageError(
-            f"the review of {overdue[0].id} has been open for more than 7 days, and no new ticket is approved",
-            remedy=f"Close it: 'lading breakglass review {overdue[0].id} --finding …'.",
-        )
+    ticket = office.tickets.get(params.id)
+    with office.working_on(ticket.transfer):
+        settle(office, ticket.transfer)
+    ticket = office.tickets.get(ticket.id)
+    if (ticket.state, ticket.approver) == (APPROVED, who):
+        return describe(ticket)
+    transfer = _approvable(office, ticket)
+    _check_reviews(office)
     parts = transfer_parts(office, call)
     decision = ask_second(parts, transfer, "breakGlass", who)
     if not decision.permitted:
         return describe_denial(decision)
-    said = draft(
-        BreakGlass,
-        parts,
-        transfer,
-        ticket.asked | {"policy": decision.bundle_digest},
-        reason=params.reason,
-        life=timedelta(hours=ticket.hours),
-    )
+    asked, life = ticket.asked | {"policy": decision.bundle_digest}, timedelta(hours=ticket.hours)
+    said = draft(BreakGlass, parts, transfer, asked, reason=params.reason, life=life)
     signed = sign(office, parts, transfer, said, who, ticket.asked)
-    approved = replace(ticket, state=APPROVED, approver=who, statement=signed.bundle, expires=said.expires.timestamp())
     payload: dict[str, JSON] = {
         "ticket": ticket.ticket,
         "waives": list(ticket.waives),
@@ -113,41 +97,41 @@ def approve(office: Office, call: Call, params: Approve) -> dict[str, JSON]:
         "reason": params.reason,
         "expires": timestamp(said.expires),
     }
-    office.log.record(
-        transfer_event(transfer, "breakglass.approved", said.nonce, payload, actor=who, statement=signed.digest)
-    )
-    office.tickets.change(approved, before=REQUESTED)
-    # It may have been tried, and denied, while the ticket was only asked for; and what it waives is checked again.
-    _check_waits(office, office.outgoing.get(transfer.id))
-    waiting = replace(office.outgoing.get(transfer.id), state=AWAITING, step=FIRST_STEP)
-    office.outgoing.save(replace(waiting, detail=f"may go on by {ticket.id}"))
-    return describe(approved)
+    event = transfer_event(transfer, "breakglass.approved", ticket.id, payload, actor=who, statement=signed.digest)
+    with office.working_on(transfer.id):
+        settle(office, transfer.id)
+        transfer = _approvable(office, office.tickets.get(ticket.id))
+        put_in_force(office, parts, transfer, signed, ticket.asked, event)
+    return describe(office.tickets.get(ticket.id))
 
 
 def list_tickets(office: Office, call: Call, _: Params) -> dict[str, Any]:
     """Return every ticket, newest first."""
     office.caller(call.token)
-    return {"tickets": [describe(each) for each in office.tickets.all()]}
+    return {"tickets": [describe(settle_ticket(office, each)) for each in office.tickets.all()]}
 
 
 def review(office: Office, call: Call, params: Review) -> dict[str, JSON]:
     """Close the review of a used ticket, as somebody who neither asked for it nor approved it."""
     who = office.caller(call.token).identity
-    ticket = _in_state(office, params.id, USED)
-    if who in {ticket.requester, ticket.approver}:
-        raise UsageError(
-            f"{who} {'asked for' if who == ticket.requester else 'approved'} {ticket.id}, and does not review it",
-            remedy="Ask a third person who may govern.",
-        )
-    denied = office.denial(office.governance.action, who)
-    if denied is not None:
-        return denied
-    transfer = office.outgoing.get(ticket.transfer)
-    payload: dict[str, JSON] = {"ticket": ticket.ticket, "finding": params.finding}
-    office.log.record(transfer_event(transfer, "breakglass.reviewed", ticket.id, payload, actor=who))
-    closed = replace(ticket, state=REVIEWED, reviewer=who, finding=params.finding, reviewed=office.clock().timestamp())
-    office.tickets.change(closed, before=USED)
-    return describe(closed)
+    id_ = office.tickets.get(params.id).id
+    with office.working_on(id_):
+        ticket = settle_ticket(office, office.tickets.get(id_))
+        if (ticket.state, ticket.reviewer) == (REVIEWED, who):
+            return describe(ticket)
+        _check_state(ticket, USED)
+        if who in {ticket.requester, ticket.approver}:
+            raise UsageError(
+                f"{who} {'asked for' if who == ticket.requester else 'approved'} {ticket.id}, and does not review it",
+                remedy="Ask a third person who may govern.",
+            )
+        denied = office.denial(office.governance.action, who)
+        if denied is not None:
+            return denied
+        payload: dict[str, JSON] = {"ticket": ticket.ticket, "finding": params.finding}
+        transfer = office.outgoing.get(ticket.transfer)
+        office.log.record(transfer_event(transfer, "breakglass.reviewed", ticket.id, payload, actor=who))
+        return describe(settle_ticket(office, ticket))
 
 
 def describe(ticket: Ticket) -> dict[str, JSON]:
@@ -193,11 +177,43 @@ def _check_reopenable(office: Office, call: Call, transfer: Outgoing, waives: li
     left = sorted(failed - set(waives))
     if left:
         raise UsageError(f"the checks also found {', '.join(left)}", remedy="Mend that, or name it with --waive.")
-    pending = office.tickets.of_transfer(transfer.id, (REQUESTED,))
-    if pending is not None:
+
+
+def _same(pending: Ticket, who: str, wish: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Return a ticket that waits already, if it was asked for in the same words.
+
+    Raises:
+        UsageError: it was asked for by somebody else, or otherwise.
+    """
+    described = describe(pending)
+    if pending.requester == who and all(described[name] == value for name, value in wish.items()):
+        return described
+    raise UsageError(
+        f"{pending.id} was asked for already",
+        remedy=f"'lading breakglass approve {pending.id}', by a second person.",
+    )
+
+
+def _approvable(office: Office, ticket: Ticket) -> Outgoing:
+    """Return the transfer that a ticket could be approved for now.
+
+    Raises:
+        UsageError: the ticket is not only asked for, or its transfer does not wait.
+    """
+    _check_state(ticket, REQUESTED)
+    transfer = office.outgoing.get(ticket.transfer)
+    _check_waits(office, transfer)
+    return transfer
+
+
+def _check_reviews(office: Office) -> None:
+    for each in office.tickets.all():
+        settle_ticket(office, each)
+    overdue = office.tickets.overdue()
+    if overdue:
         raise UsageError(
-            f"{pending.id} was asked for already",
-            remedy=f"'lading breakglass approve {pending.id}', by a second person.",
+            f"the review of {overdue[0].id} has been open for more than 7 days, and no new ticket is approved",
+            remedy=f"Close it: 'lading breakglass review {overdue[0].id} --finding …'.",
         )
 
 
@@ -209,20 +225,18 @@ def _check_waits(office: Office, transfer: Outgoing) -> None:
     """
     kept = json.loads(office.outgoing.document(transfer.id, "decision") or b"{}")
     refused = office.outgoing.document(transfer.id, "refused") is not None
-    if transfer.state not in {"denied", AWAITING} or refused or "break-glass" not in kept.get("obligations", ()):
+    if not reopenable(office, transfer) or "break-glass" not in kept.get("obligations", ()):
         raise UsageError(
             f"{transfer.id} is {transfer.state}{' by a person' * refused}, and no break-glass would let it go",
             remedy="It helps a transfer that was denied for failed checks alone; 'lading policy explain' says why.",
         )
 
 
-def _in_state(office: Office, ref: str, state: str) -> Ticket:
-    ticket = office.tickets.get(ref)
+def _check_state(ticket: Ticket, state: str) -> None:
     if ticket.state != state:
         raise UsageError(
             f"{ticket.id} is {ticket.state}, expected {state}", remedy="'lading breakglass list' shows them all."
         )
-    return ticket
 
 
 def _moment(seconds: float | None) -> str | None:

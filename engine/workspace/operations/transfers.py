@@ -18,6 +18,7 @@ from engine.workspace.custody import onward_chain
 from engine.workspace.office import Office
 from engine.workspace.operations import Call, Params
 from engine.workspace.settings import explain
+from engine.workspace.settling import settle
 
 PLAN_LIMIT = 1 << 20
 PATIENCE_SECONDS = 60.0
@@ -67,7 +68,7 @@ def send(office: Office, call: Call, params: Send) -> dict[str, JSON]:
     parts = transfer_parts(office, call, wanted)
     transfer = begin(parts, order)
     with office.working_on(transfer.id):
-        outcome = run(parts, transfer)
+        outcome = run(parts, settle(office, transfer.id))
     office.remember_own()
     return describe(office, outcome)
 
