@@ -144,6 +144,20 @@ async def test_the_detail_names_the_checkpoint_that_proves_it_and_its_age(acme: 
         assert "up to checkpoint 49, 3s ago" in shown(pilot)
 
 
+async def test_prompts_look_as_they_did(
+    acme: SampleWorkspace, same_picture: Callable[[Pilot[None], str], Awaitable[None]]
+) -> None:
+    async with screens(acme, "5") as pilot:
+        for _ in range(300):  # the prompt leaves fewer rows to check
+            if "19 proved" in shown(pilot):
+                break
+            await pilot.pause(0.05)
+        await typed(pilot, "type:")
+        await same_picture(pilot, "audit-filter-80x24")
+        await press(pilot, "escape", "g")
+        await same_picture(pilot, "audit-jump-80x24")
+
+
 async def test_a_filtered_log_looks_as_it_did(
     acme: SampleWorkspace, same_picture: Callable[[Pilot[None], str], Awaitable[None]]
 ) -> None:
