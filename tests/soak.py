@@ -68,8 +68,8 @@ def run(name: str, act: Callable[[Path], str]) -> bool:
     with tempfile.TemporaryDirectory(prefix="lading-soak-") as folder:
         try:
             told, held = act(Path(folder)), True
-        except AssertionError as error:
-            told, held = f"FAILED: {error}", False
+        except Exception as error:  # noqa: BLE001 - whatever ends a run is its row, and the others go on
+            told, held = f"FAILED: {type(error).__name__}: {error}", False
     print(f"{name:<36} {time.monotonic() - started:>6.0f} s  {told}", flush=True)  # noqa: T201 - a row of the table
     return held
 

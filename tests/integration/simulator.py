@@ -30,17 +30,18 @@ from engine.workspace.office import Office
 from engine.workspace.operations import Call, perform
 from tests.integration.link import Crash, Dialled, Link
 
-FOUNDED = datetime.now(UTC)
-"""When a new pair begins: now, because Sigstore's client checks tokens by the clock of the machine."""
 TICK = timedelta(milliseconds=1)
 ACME, BOREALIS = "acme.example", "borealis.example"
 
 
 class Clock:
-    """A clock that goes on a little each time it is asked, and a lot when it is told to."""
+    """A clock that goes on a little each time it is asked, and a lot when it is told to.
 
-    def __init__(self, now: datetime = FOUNDED) -> None:
-        self.now = now
+    It begins when it is made: Sigstore's client checks tokens, which last minutes, by the clock of the machine.
+    """
+
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC)
 
     def __call__(self) -> datetime:
         self.now += TICK
