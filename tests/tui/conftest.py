@@ -90,12 +90,15 @@ def same_picture(tmp_path: Path) -> Callable[[Pilot[None], str], Awaitable[None]
         if os.environ.get("LADING_PICTURES") == "draw":
             PICTURES.mkdir(exist_ok=True)
             kept.write_text(drawn(pilot))
-        seen = tmp_path / kept.name
-        # Proofs are checked in threads: the screen settles when they are done, and no later than this.
+        # Proofs are checked in threads and a cursor blinks: the screen settles no later than this. What is compared is
+        # one drawing: the next could be of another half of the blink.
         deadline = time.monotonic() + SETTLED_SECONDS
-        while same(drawn(pilot)) != same(kept.read_text()) and time.monotonic() < deadline:
+        picture = drawn(pilot)
+        while same(picture) != same(kept.read_text()) and time.monotonic() < deadline:
             await pilot.pause(0.05)
-        seen.write_text(drawn(pilot))
-        assert same(seen.read_text()) == same(kept.read_text()), f"the screen differs from {kept}: compare {seen}"
+            picture = drawn(pilot)
+        seen = tmp_path / kept.name
+        seen.write_text(picture)
+        assert same(picture) == same(kept.read_text()), f"the screen differs from {kept}: compare {seen}"
 
     return compare

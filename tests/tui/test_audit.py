@@ -148,10 +148,6 @@ async def test_prompts_look_as_they_did(
     acme: SampleWorkspace, same_picture: Callable[[Pilot[None], str], Awaitable[None]]
 ) -> None:
     async with screens(acme, "5") as pilot:
-        for _ in range(300):  # the prompt leaves fewer rows to check
-            if "19 proved" in shown(pilot):
-                break
-            await pilot.pause(0.05)
         await typed(pilot, "type:")
         await same_picture(pilot, "audit-filter-80x24")
         await press(pilot, "escape", "g")

@@ -170,6 +170,10 @@ class ModeScreen(Screen[None]):
         self.show_detail()
         self.show_note()
 
+    def on_table_scrolled(self) -> None:
+        """Say anew what is known of the lines in view: they are others now."""
+        self.show_note()
+
     def on_pane_resized(self) -> None:
         """Make the details again for their new width."""
         self.show_detail()
