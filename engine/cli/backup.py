@@ -43,7 +43,7 @@ def create(session: Session, output: Path, *, store: bool) -> None:
 @verb
 def verify(session: Session, file: Path) -> None:
     """Verify a backup: every byte, and the log in it by the key that its own trust document names."""
-    from engine.workspace.restoring import verify_backup
+    from engine.workspace.keeping.restoring import verify_backup
 
     with Bar("reading", enabled=not session.as_json) as bar:
         report = verify_backup(file, bar.update)
@@ -60,7 +60,7 @@ def restore(session: Session, file: Path, folder: Path) -> None:
     Nothing is recorded there before 'lading backup continue' has opened the next log: this one may be behind what
     partners remember of it.
     """
-    from engine.workspace.restoring import restore_backup
+    from engine.workspace.keeping.restoring import restore_backup
 
     with Bar("reading", enabled=not session.as_json) as bar:
         report = restore_backup(file, folder.absolute(), bar.update)
@@ -80,7 +80,7 @@ def continue_(session: Session, reason: str, *, new_key: bool) -> None:
 
     Put keys/ back first. Partners take the new log once they have confirmed the new trust document.
     """
-    from engine.workspace.restoring import continue_restored
+    from engine.workspace.keeping.restoring import continue_restored
 
     if session.who is None:
         raise UsageError("nobody acts: the new log names who opened it", remedy="Name yourself with '--as NAME'.")

@@ -34,7 +34,7 @@ def ready(session: Session, timeout: float) -> None:
     """Wait until the workspace's gateway takes connections. Exits 6 when it does not in time."""
     from engine.workspace.acting import await_gateway
     from engine.workspace.layout import Layout
-    from engine.workspace.witness_alarms import read_alarms, unresolved_forks
+    from engine.workspace.witness.alarms import read_alarms, unresolved_forks
 
     await_gateway(session.home, timeout)
     layout = Layout(session.home)

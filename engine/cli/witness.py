@@ -22,7 +22,7 @@ def witness() -> None:
 @verb
 def init(session: Session, name: str) -> None:
     """Make a witness called NAME, with a key of its own (0600)."""
-    from engine.workspace.witness_folder import WitnessFolder
+    from engine.workspace.witness.folder import WitnessFolder
 
     folder = WitnessFolder.create(session.home, name)
     session.show(
@@ -35,7 +35,7 @@ def init(session: Session, name: str) -> None:
 @verb
 def key(session: Session) -> None:
     """Print the witness's verifier key (C2SP signed-note vkey)."""
-    from engine.workspace.witness_folder import WitnessFolder
+    from engine.workspace.witness.folder import WitnessFolder
 
     session.show({"vkey": WitnessFolder(session.home).key.vkey}, lambda r: str(r["vkey"]))
 
@@ -45,7 +45,7 @@ def key(session: Session) -> None:
 @verb
 def add_log(session: Session, vkey: str) -> None:
     """Witness a log from now on. VKEY is what its operator reads out with 'lading audit key'."""
-    from engine.workspace.witness_folder import WitnessFolder
+    from engine.workspace.witness.folder import WitnessFolder
 
     added, new = WitnessFolder(session.home).add_log(vkey)
     session.show(
@@ -60,7 +60,7 @@ def add_log(session: Session, vkey: str) -> None:
 @verb
 def list_(session: Session) -> None:
     """List the logs that are witnessed, and the size cosigned last for each."""
-    from engine.workspace.witness_folder import WitnessFolder
+    from engine.workspace.witness.folder import WitnessFolder
 
     folder = WitnessFolder(session.home)
     logs = [{"origin": origin, "cosigned": size} for origin, size in folder.cosigned().items()]
@@ -94,7 +94,7 @@ def serve(session: Session, listen: str, certificate: Path | None, private: Path
     loopback address only: put a proxy in front that speaks HTTPS.
     """
     from engine.wire.witness_server import TlsFiles
-    from engine.workspace.witness_service import serve as run
+    from engine.workspace.witness.service import serve as run
 
     if (certificate is None) != (private is None) or (clients and certificate is None):
         raise UsageError(
@@ -117,7 +117,7 @@ def serve(session: Session, listen: str, certificate: Path | None, private: Path
 @verb
 def cosign(session: Session, file: Path, output: Path | None) -> None:
     """Cosign a request that came as a file ('lading audit request-cosignature'). Exits 4 when it is refused."""
-    from engine.workspace.cosigning import cosign_file
+    from engine.workspace.witness.cosigning import cosign_file
 
     result = cosign_file(session.home, file, output)
     session.show(

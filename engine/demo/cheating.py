@@ -14,7 +14,7 @@ from engine.demo.organizations import Organization
 from engine.demo.stage import expect
 from engine.events import system_clock
 from engine.workspace.layout import Layout
-from engine.workspace.record import pinned_key
+from engine.workspace.log.record import pinned_key
 
 SHORT: Final = timedelta(seconds=4)
 POLICY: Final = "deny-agreement-window"

@@ -17,9 +17,9 @@ from engine.demo.organizations import Organization
 from engine.demo.stage import Stage, Step, expect
 from engine.events import timestamp
 from engine.files import write_atomic
+from engine.workspace.log.querying import Question, ask_log
+from engine.workspace.log.record import verify_log
 from engine.workspace.partners import own_document
-from engine.workspace.querying import Question, ask_log
-from engine.workspace.record import verify_log
 
 RATE_MIB: Final = 24.0
 """How fast the demo sends: slow enough to be killed in the middle."""

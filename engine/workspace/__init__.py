@@ -1,19 +1,19 @@
 """Workspace: an organization's folder, and every other room composed for it. The door for command line and screens.
 
-    layout, settings, keys   where things are, what they are set to, what must stay secret
+    layout, settings, keys, zones   where things are, what they are set to, what must stay secret
     owner, acting            one owner process; operations reach it or become it
     office, dialing          the rooms of one organization, opened when first used; how partners are reached
     operations               what people can have done, by name
     service                  the owner as a gateway
-    witnessing, witness_round, witness_alarms, forks   who cosigns this log, and what was found out about others'
-    witness_folder, witness_service, cosigning         a witness that is nobody's partner
-    opening                  the log of the next origin, begun so that a crash anywhere is finished by repeating
-    continuing               after a restore, and whether each log goes on from the former one
-    rotating                 when the key of the log is rotated
-    logs                     the log that is written now and the former ones, to be read
+    log                      the audit log: recorded, searched, shown, exported, shipped; and the former ones
+    origins                  where the log goes on: after a restore, with another key
+    keeping                  retention, holds, erasure, backups
+    witness                  who cosigns this log, what was found out about others', a witness that is nobody's partner
+    governing                what was decided and why; which policies decide, and how that changes
+    custody                  what was received, what is handed on, and what proves it
     authorizing, settling    what a second person signs, and what follows from the log about it
     creation, issuing        making a workspace; issuing its trust document
-    partners, agreements, record, doctor, views     reading, without an owner
+    partners, people, agreements, doctor, views     reading, without an owner
 
 INVARIANTS
 - One process owns a workspace at a time; only the owner writes its log, its store and its sandbox.

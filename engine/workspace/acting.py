@@ -78,7 +78,7 @@ def await_gateway(home: Path, seconds: float) -> None:
 
 
 def _be_owner(layout: Layout, operation: str, params: Mapping[str, Any], who: str | None, progress: Progress) -> Any:
-    from engine.workspace.erasing import settle
+    from engine.workspace.keeping.erasing import settle
     from engine.workspace.office import Office
     from engine.workspace.operations import Call, perform
 

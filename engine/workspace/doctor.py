@@ -20,11 +20,11 @@ from engine.policy.fitting import misfits, undeclared_roles
 from engine.signing.trust_folder import TrustFolder
 from engine.workspace.keys import SECRET_KEYS, SIGNING_KEYS, read_secret, secret_key, signing_key
 from engine.workspace.layout import Layout
+from engine.workspace.log.record import verify_log
 from engine.workspace.owner import owned_by
-from engine.workspace.record import verify_log
 from engine.workspace.settings import load_settings
-from engine.workspace.witness_alarms import unresolved_forks
-from engine.workspace.witnessing import overdue_witnesses
+from engine.workspace.witness.alarms import unresolved_forks
+from engine.workspace.witness.witnessing import overdue_witnesses
 
 SOON = timedelta(days=30)
 LITTLE_SPACE = 1 << 30

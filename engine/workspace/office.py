@@ -39,12 +39,12 @@ from engine.workspace.denials import describe_denial
 from engine.workspace.dialing import Dialing
 from engine.workspace.keys import secret_key, signing_key
 from engine.workspace.layout import Layout
-from engine.workspace.logs import Logs
+from engine.workspace.log.former import Logs
 from engine.workspace.settings import Settings, load_settings
-from engine.workspace.witnessing import ABOUT_WITNESSING
+from engine.workspace.witness.witnessing import ABOUT_WITNESSING
 
 if TYPE_CHECKING:
-    from engine.workspace.governance import Governance
+    from engine.workspace.governing.governance import Governance
 
 
 class Office:
@@ -237,7 +237,7 @@ class Office:
     @cached_property
     def governance(self) -> "Governance":
         """The policies of this organization: what decides, what waits to, and who changed it."""
-        from engine.workspace.governance import Governance
+        from engine.workspace.governing.governance import Governance
 
         return self._open.enter_context(Governance(self))
 

@@ -11,7 +11,7 @@ from engine.events import Event, event_id
 from engine.policy.directory import Directory, changes, load_directory
 
 if TYPE_CHECKING:
-    from engine.workspace.governance import Governance
+    from engine.workspace.governing.governance import Governance
     from engine.workspace.office import Office
 
 

@@ -25,14 +25,14 @@ from engine.wire.operations import operations_app
 from engine.wire.server import UnixServer
 from engine.wire.tls import peer_organization
 from engine.workspace.composition import gateway_parts
-from engine.workspace.erasing import settle
+from engine.workspace.keeping.erasing import settle
 from engine.workspace.layout import Layout
 from engine.workspace.office import Office
 from engine.workspace.operations import Call, perform
 from engine.workspace.operations.keeping import apply_retention
 from engine.workspace.owner import owning
 from engine.workspace.settings import load_settings
-from engine.workspace.witness_round import WitnessRound
+from engine.workspace.witness.round import WitnessRound
 
 logger = logging.getLogger("lading.policy")
 

@@ -2,7 +2,7 @@
 
 A view never writes and never waits for a writer. A database or table that is not there yet means "nothing yet";
 one that cannot be read is an error that the screen shows. Values are taken as the type they must have, whatever
-the database holds. Log, decisions and policies have views of their own: `engine.workspace.log_view`, `decision_view`
+the database holds. Log, decisions and policies have views of their own: `engine.workspace.log.view`, `decision_view`
 and `policy_view`.
 """
 
@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Final
 
 from engine.workspace.advisory import advisory
-from engine.workspace.decision_view import DecisionsView
 from engine.workspace.followed import FollowedDatabase, count, moment, text
+from engine.workspace.governing.decision_view import DecisionsView
+from engine.workspace.governing.policy_view import PoliciesView
 from engine.workspace.layout import Layout
-from engine.workspace.log_view import LogView
+from engine.workspace.log.view import LogView
 from engine.workspace.owner import owned_by
-from engine.workspace.policy_view import PoliciesView
 from engine.workspace.settings import load_settings
-from engine.workspace.witness_alarms import read_alarms, unresolved_forks
+from engine.workspace.witness.alarms import read_alarms, unresolved_forks
 
 TRANSFERS_SHOWN: Final = 2000
 """How many transfers of each direction a screen gets: the ones that changed last."""

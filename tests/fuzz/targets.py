@@ -176,7 +176,7 @@ def _bill_read(data: bytes) -> object:
 
 
 def _backup(path: Path) -> object:
-    from engine.workspace.restoring import verify_backup
+    from engine.workspace.keeping.restoring import verify_backup
 
     return verify_backup(path)
 

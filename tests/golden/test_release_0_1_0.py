@@ -9,7 +9,7 @@ from engine.custody.account import verify_bill
 from engine.signing import MANIFEST_REFERENCE, MODEL_SIGNATURE
 from engine.signing.trust_folder import TrustFolder
 from engine.workspace.agreements import show_agreement
-from engine.workspace.record import verify_log
+from engine.workspace.log.record import verify_log
 
 RELEASE = Path(__file__).parent / "v0.1.0"
 ORGANIZATIONS = ("acme.example", "borealis.example")

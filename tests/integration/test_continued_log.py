@@ -13,10 +13,10 @@ from engine.audit.log import AuditLog
 from engine.demo.model import make_model
 from engine.errors import InputError, LogTampered, OwnerBusy
 from engine.signing.trust_document import fingerprint
-from engine.workspace.continuing import continue_log, verify_continuations
+from engine.workspace.log.record import verify_log
+from engine.workspace.origins.continuing import continue_log, verify_continuations
 from engine.workspace.owner import owning
-from engine.workspace.record import verify_log
-from engine.workspace.witness_round import WitnessRound
+from engine.workspace.witness.round import WitnessRound
 from tests.integration.simulator import ACME, PartnerSimulator
 from tests.unit.audit.conftest import Acme, Borealis, acme, borealis
 
@@ -75,7 +75,7 @@ def test_a_crash_between_is_finished_by_calling_it_again(tmp_path: Path, monkeyp
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("engine.workspace.opening.issue_document", crash)
+        patched.setattr("engine.workspace.origins.opening.issue_document", crash)
         with pytest.raises(KeyboardInterrupt):
             continue_log(home, actor=ADA, reason="a test", clock=two.acme.clock)
     done = continue_log(home, actor=ADA, reason="a test", clock=two.acme.clock)

@@ -11,10 +11,10 @@ from typing import Any
 import pyrage
 import pytest
 
-from engine.workspace import erasing
-from engine.workspace.erasing import settle
-from engine.workspace.querying import Question, ask_log
-from engine.workspace.record import verify_log
+from engine.workspace.keeping import erasing
+from engine.workspace.keeping.erasing import settle
+from engine.workspace.log.querying import Question, ask_log
+from engine.workspace.log.record import verify_log
 from tests.integration.link import Crash
 from tests.integration.simulator import Clock, PartnerSimulator, Side
 

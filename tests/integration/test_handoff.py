@@ -15,8 +15,8 @@ from engine.demo.handoff import Handoff
 from engine.demo.model import make_model
 from engine.demo.organizations import Organization
 from engine.errors import Interrupted, LadingError, SourceChanged
-from engine.workspace.querying import Question, ask_log
-from engine.workspace.record import verify_log
+from engine.workspace.log.querying import Question, ask_log
+from engine.workspace.log.record import verify_log
 
 SIZE = 24 << 20
 SLOW = 12.0  # MiB/s: two seconds for a model

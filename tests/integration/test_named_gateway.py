@@ -12,7 +12,7 @@ from engine.demo.model import make_model
 from engine.demo.organizations import Organization, free_port
 from engine.errors import WireError
 from engine.workspace.creation import create
-from engine.workspace.querying import Question, ask_log
+from engine.workspace.log.querying import Question, ask_log
 
 NAME = "gateway.borealis.example"
 HERE, THERE = "127.0.0.1", "127.0.0.2"

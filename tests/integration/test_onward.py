@@ -14,7 +14,7 @@ from engine.digest import sha256
 from engine.manifest.artifact import Artifact
 from engine.wire.messages import OfferMessage
 from engine.wire.problem import Problem, ProblemError
-from engine.workspace.custody import onward_chain
+from engine.workspace.custody.links import onward_chain
 from tests.integration.chain import BOREALIS, CIRRUS, Chain, introduce
 from tests.integration.simulator import ACME
 

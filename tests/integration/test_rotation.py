@@ -16,15 +16,15 @@ from engine.demo.model import make_model
 from engine.digest import sha256
 from engine.errors import Interrupted, LadingError, LogTampered, OwnerBusy, UsageError, WorkspaceError
 from engine.signing.trust_document import fingerprint
-from engine.workspace import opening, rotating
-from engine.workspace.continuing import verify_continuations
+from engine.workspace.keeping.restoring import continue_restored, restore_backup
 from engine.workspace.layout import Layout
+from engine.workspace.log.record import verify_log
 from engine.workspace.office import Office
+from engine.workspace.origins import opening, rotating
+from engine.workspace.origins.continuing import verify_continuations
+from engine.workspace.origins.rotating import rotate_key
 from engine.workspace.owner import owning
-from engine.workspace.record import verify_log
-from engine.workspace.restoring import continue_restored, restore_backup
-from engine.workspace.rotating import rotate_key
-from engine.workspace.witness_round import WitnessRound
+from engine.workspace.witness.round import WitnessRound
 from tests.integration.simulator import ACME, BOREALIS, Clock, Linked, PartnerSimulator, Side
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "agreement.yaml"

@@ -17,15 +17,15 @@ from engine.events import Event, event_id, timestamp
 from engine.gateway.third_parties import ThirdParties, ThirdParty
 from engine.transfer.evidence import seek_cosignature
 from engine.workspace.doctor import examine
-from engine.workspace.forks import check_file, list_forks
 from engine.workspace.keys import signing_key
+from engine.workspace.log.record import verify_log
 from engine.workspace.operations import Call
 from engine.workspace.operations.transfers import transfer_parts
-from engine.workspace.record import verify_log
 from engine.workspace.views import WorkspaceView
-from engine.workspace.witness_folder import WitnessFolder
-from engine.workspace.witness_round import WitnessRound
-from engine.workspace.witnessing import witness_report
+from engine.workspace.witness.folder import WitnessFolder
+from engine.workspace.witness.forks import check_file, list_forks
+from engine.workspace.witness.round import WitnessRound
+from engine.workspace.witness.witnessing import witness_report
 from tests.integration.serving import serving
 from tests.integration.simulator import ACME, BOREALIS, PartnerSimulator, Side
 

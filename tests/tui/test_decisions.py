@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from textual.pilot import Pilot
 
-from engine.workspace.decision_view import DecisionView, Verdict
+from engine.workspace.governing.decision_view import DecisionView, Verdict
 from engine.workspace.views import WorkspaceView
 from tests.tui.sample_policies import BROKEN, FILES, QUESTIONS, STRICTER, PolicyDesk, digest_of
 from tests.tui.sample_workspace import SampleWorkspace, event

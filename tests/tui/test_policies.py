@@ -11,9 +11,9 @@ from textual.pilot import Pilot
 
 from engine.events import system_clock
 from engine.workspace.creation import create
+from engine.workspace.governing.policy_view import Change
 from engine.workspace.layout import Layout
 from engine.workspace.office import Office
-from engine.workspace.policy_view import Change
 from engine.workspace.views import WorkspaceView
 from tests.tui.sample_policies import BROKEN, FAILURE, FILES, REPORT, STRICTER, PolicyDesk, digest_of
 from tests.tui.sample_workspace import SampleWorkspace

@@ -9,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 
 from engine.audit.entry import pseudonym
-from engine.workspace.log_view import Proof
+from engine.workspace.log.view import Proof
 from tests.tui.sample_workspace import MIB, SampleWorkspace, event
 from tui.app import LadingApp
 from tui.screens.audit import AuditScreen
@@ -252,7 +252,7 @@ async def test_a_checkpoint_that_does_not_verify_is_the_first_thing_to_read(acme
 async def test_a_row_that_nobody_checked_never_looks_good(
     acme: SampleWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.workspace.log_view.LogView.check", lambda _view, _rows: [])
+    monkeypatch.setattr("engine.workspace.log.view.LogView.check", lambda _view, _rows: [])
     async with screens(acme, "5") as pilot:
         assert {line[1] for line in lines(pilot)[2:22]} == {"·"}
         assert "20 unchecked" in shown(pilot)

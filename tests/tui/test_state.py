@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from engine.workspace.log_view import CheckpointView
+from engine.workspace.log.view import CheckpointView
 from engine.workspace.views import Direction, Standing, Transfer, WorkspaceView
 from tests.tui.sample_workspace import MIB, NOW, SampleWorkspace
 from tui.state import measures

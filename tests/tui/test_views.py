@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from engine.audit.schema import open_writer
 from engine.errors import WorkspaceError
-from engine.workspace.log_view import Proof
+from engine.workspace.log.view import Proof
 from engine.workspace.views import Direction, WorkspaceView
 from tests.tui.sample_workspace import NOW, SampleWorkspace, event
 

@@ -12,7 +12,7 @@ from textual.widgets import Input
 from textual.worker import Worker, get_current_worker
 
 from engine.errors import LadingError
-from engine.workspace.log_view import CheckedRow, LogFilter, LogRow
+from engine.workspace.log.view import CheckedRow, LogFilter, LogRow
 from tui.screens.mode import ModeScreen
 from tui.state.audit_detail import detail
 from tui.state.excerpt import Page

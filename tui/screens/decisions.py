@@ -10,9 +10,9 @@ from textual.message import Message
 from textual.worker import Worker, get_current_worker
 
 from engine.errors import LadingError
-from engine.workspace.decision_view import DecisionView
-from engine.workspace.log_view import CheckedRow, LogRow
-from engine.workspace.policy_view import PolicyPlace
+from engine.workspace.governing.decision_view import DecisionView
+from engine.workspace.governing.policy_view import PolicyPlace
+from engine.workspace.log.view import CheckedRow, LogRow
 from tui.screens.mode import ModeScreen
 from tui.state.decision_detail import facts, sources, why
 from tui.state.docket import fields

@@ -10,7 +10,7 @@ from textual.worker import Worker
 
 from engine.errors import LadingError
 from engine.workspace.acting import act
-from engine.workspace.policy_view import ActivationView, Change, PolicyFile
+from engine.workspace.governing.policy_view import ActivationView, Change, PolicyFile
 from tui.screens.ask import AskScreen
 from tui.screens.mode import ModeScreen
 from tui.state import asking

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from engine.workspace.advisory import FOUR_EYES
-from engine.workspace.policy_view import ActivationView, CandidateView
+from engine.workspace.governing.policy_view import ActivationView, CandidateView
 from tui.state.desk import DIGEST_CELLS, short
 from tui.state.glyphs import Glyphs
 from tui.state.line import BLANK, Line, Piece, Role, clean, wrap

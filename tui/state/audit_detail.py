@@ -1,6 +1,6 @@
 """Everything about one row of the audit log, as lines: the proof, the leaf, the payload and the inclusion path."""
 
-from engine.workspace.log_view import CheckedRow, Evidence, LogRow, Proof
+from engine.workspace.log.view import CheckedRow, Evidence, LogRow, Proof
 from tui.state.audit_lines import proof_mark, verdict_mark
 from tui.state.glyphs import Glyphs
 from tui.state.line import BLANK, Line, Piece, Role, clean, fit, wrap

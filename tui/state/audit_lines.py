@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from engine.workspace.log_view import CheckedRow, LogRow, Proof
+from engine.workspace.log.view import CheckedRow, LogRow, Proof
 from tui.state.glyphs import Glyphs
 from tui.state.line import Line, Piece, Role, fit
 

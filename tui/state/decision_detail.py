@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
-from engine.workspace.decision_view import ConditionView, DecisionView, Verdict
-from engine.workspace.log_view import CheckedRow
-from engine.workspace.policy_view import PolicyPlace
+from engine.workspace.governing.decision_view import ConditionView, DecisionView, Verdict
+from engine.workspace.governing.policy_view import PolicyPlace
+from engine.workspace.log.view import CheckedRow
 from tui.state.audit_lines import proof_mark
 from tui.state.decision_lines import age, verdict_mark, who
 from tui.state.excerpt import Page, excerpt

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from engine.workspace.decision_view import DecisionView, Verdict
-from engine.workspace.log_view import CheckedRow
+from engine.workspace.governing.decision_view import DecisionView, Verdict
+from engine.workspace.log.view import CheckedRow
 from tui.state import measures
 from tui.state.audit_lines import proof_mark
 from tui.state.glyphs import Glyphs

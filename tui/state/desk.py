@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
-from engine.workspace.policy_report import ProblemView
-from engine.workspace.policy_view import (
+from engine.workspace.governing.policy_view import (
     ActivationView,
     CandidateView,
     Change,
@@ -14,6 +13,7 @@ from engine.workspace.policy_view import (
     PolicyFolder,
     PolicyStanding,
 )
+from engine.workspace.governing.report import ProblemView
 from tui.state import measures
 from tui.state.glyphs import Glyphs
 from tui.state.line import Line, Piece, Role, fit

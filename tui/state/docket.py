@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from engine.errors import LadingError
-from engine.workspace.decision_view import DecisionsView, DecisionView
+from engine.workspace.governing.decision_view import DecisionsView, DecisionView
 from tui.state.line import Line, Piece, Role, clean
 from tui.state.text_filter import EVERYTHING, SEVERAL, TextFilter, parse_filter
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from engine.workspace.policy_view import PolicyPlace
+from engine.workspace.governing.policy_view import PolicyPlace
 from tui.state.cedar_text import highlight
 from tui.state.glyphs import Glyphs
 from tui.state.line import BLANK, Line, Piece, Role, clean, fold

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from engine.workspace.log_view import CheckedRow, LogFilter, LogRow, LogView, Proof
+from engine.workspace.log.view import CheckedRow, LogFilter, LogRow, LogView, Proof
 from tui.state.glyphs import Glyphs
 from tui.state.line import Line, Piece, Role, clean
 

@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import Final
 
 from engine.workspace.advisory import FOUR_EYES
-from engine.workspace.policy_report import ProblemView, ReplayView, ReportView, SuitesView
-from engine.workspace.policy_view import ActivationView, CandidateView, Change, PolicyFile
+from engine.workspace.governing.policy_view import ActivationView, CandidateView, Change, PolicyFile
+from engine.workspace.governing.report import ProblemView, ReplayView, ReportView, SuitesView
 from tui.state import measures
 from tui.state.cedar_text import highlight
 from tui.state.desk import Desk, Row, mark, short

@@ -7,7 +7,7 @@ from typing import Final
 
 from engine.errors import LadingError
 from engine.events import Clock
-from engine.workspace.log_view import CheckpointView
+from engine.workspace.log.view import CheckpointView
 from engine.workspace.views import Transfer, WorkspaceView
 from tui.state import measures
 from tui.state.board import Board

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.workspace.log_view import CheckpointView
+from engine.workspace.log.view import CheckpointView
 from engine.workspace.views import Standing
 from tui.state import measures
 from tui.state.glyphs import Glyphs

@@ -48,9 +48,9 @@ def verify(session: Session, *, incremental: bool, against: str, tiles: Path | N
 
     Exits 4 and says what differs, and where, when anything does.
     """
-    from engine.workspace.continuing import verify_continuations
-    from engine.workspace.record import verify_log
-    from engine.workspace.tiles import hold_against
+    from engine.workspace.log.record import verify_log
+    from engine.workspace.log.tiles import hold_against
+    from engine.workspace.origins.continuing import verify_continuations
 
     if (against == "tiles") != (tiles is not None):
         raise UsageError("--against tiles and --tiles DIR go together", remedy="Name both, or neither.")

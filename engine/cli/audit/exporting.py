@@ -30,7 +30,7 @@ Examples:
 @verb
 def export(session: Session, text: str, name: str, output: Path | None, *, proofs: bool) -> None:
     """Export entries that meet FILTER, oldest first. The same log gives the same bytes."""
-    from engine.workspace.log_export import export_log
+    from engine.workspace.log.export import export_log
 
     if output is None and session.as_json:
         raise UsageError("--json needs -o: the export itself goes to standard output", remedy="Add -o FILE.")
@@ -54,7 +54,7 @@ Examples:
 @verb
 def check_export(session: Session, file: Path, keys: tuple[str, ...]) -> None:
     """Verify an export made with --proofs, from the file and the log's key alone. Exits 4 when a line is not proved."""
-    from engine.workspace.log_export import check_exported
+    from engine.workspace.log.export import check_exported
 
     session.show(check_exported(file, list(keys)), _checked)
 

@@ -17,7 +17,7 @@ def fork() -> None:
 @verb
 def list_(session: Session) -> None:
     """List the forks of partners' logs that were found here, and their files."""
-    from engine.workspace.forks import list_forks
+    from engine.workspace.witness.forks import list_forks
 
     session.show(list_forks(session.home), _listed)
 
@@ -49,7 +49,7 @@ def _listed(result: dict[str, Any]) -> str:
 @verb
 def check(session: Session, file: Path, keys: tuple[str, ...]) -> None:
     """Verify a fork file offline: did one log sign both checkpoints. Exits 4 when it did not."""
-    from engine.workspace.forks import check_file
+    from engine.workspace.witness.forks import check_file
 
     session.show(check_file(session.home, file, keys), _checked)
 

@@ -15,7 +15,7 @@ from engine.cli.command import Session, verb
 @verb
 def prove(session: Session, index: int, output: Path | None) -> None:
     """Prove that an entry is in the log: its leaf, its path, and the newest checkpoint (C2SP tlog-proof)."""
-    from engine.workspace.record import prove_entry
+    from engine.workspace.log.record import prove_entry
 
     result = prove_entry(session.home, index)
     if output is not None:
@@ -27,7 +27,7 @@ def prove(session: Session, index: int, output: Path | None) -> None:
 @verb
 def checkpoint(session: Session) -> None:
     """Print the newest checkpoint with its cosignatures (C2SP tlog-checkpoint)."""
-    from engine.workspace.record import newest_checkpoint
+    from engine.workspace.log.record import newest_checkpoint
 
     session.show({"checkpoint": newest_checkpoint(session.home)}, lambda r: r["checkpoint"].rstrip("\n"))
 
@@ -36,6 +36,6 @@ def checkpoint(session: Session) -> None:
 @verb
 def key(session: Session) -> None:
     """Print the log's and the witness' verifier keys (C2SP signed-note vkey)."""
-    from engine.workspace.record import verifier_keys
+    from engine.workspace.log.record import verifier_keys
 
     session.show(verifier_keys(session.home), lambda r: "\n".join(f"{name:<8} {value}" for name, value in r.items()))

@@ -17,7 +17,7 @@ _SIGNS = {"proved": "✔", "broken": "✘", "pending": "·", "unchecked": "·"}
 
 def filter_completion(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete a filter in a shell, from the workspace's own log."""
-    from engine.workspace.querying import completions
+    from engine.workspace.log.querying import completions
 
     home = context.find_root().params.get("home", ".")
     try:
@@ -49,8 +49,8 @@ Examples:
 def show(session: Session, event_type: str | None, transfer: str | None, limit: int, entry: int | None) -> int:
     """Show entries of the log, newest first. `lading audit query` asks for more."""
     from engine.audit.query.parse import only_about
-    from engine.workspace.querying import Question, ask_log
-    from engine.workspace.record import show_entry
+    from engine.workspace.log.querying import Question, ask_log
+    from engine.workspace.log.record import show_entry
 
     if entry is not None:
         session.show(show_entry(session.home, entry), _whole)
@@ -87,7 +87,7 @@ def query(session: Session, text: str, **options: Any) -> int:
 
     New entries do not shift the pages of a cursor. Exits 4 when a row does not say what its leaf says.
     """
-    from engine.workspace.querying import Question, ask_log
+    from engine.workspace.log.querying import Question, ask_log
 
     with Bar("indexing", enabled=not session.as_json) as bar:
         result = ask_log(session.home, Question(text=text, **options), bar.update)

@@ -18,7 +18,7 @@ def fsck(session: Session) -> int:
     Verifies the log as 'lading audit verify' does, too, as nothing can be compared with leaves that are not the
     signed ones. Changes nothing. Exits 4 and says what differs, and where, when anything does.
     """
-    from engine.workspace.derived import check_derived
+    from engine.workspace.log.derived import check_derived
 
     with Bar("verifying", enabled=not session.as_json, amount=entries) as bar:
         report = check_derived(session.home, bar.update)

@@ -30,7 +30,7 @@ def rotate_key(session: Session, reason: str, *, forget_old_key: bool, open_tran
 
     Stop the gateway first. Interrupted, it is finished by running it again. Who asks needs the right to govern.
     """
-    from engine.workspace.rotating import rotate_key as rotate
+    from engine.workspace.origins.rotating import rotate_key as rotate
 
     if session.who is None:
         raise UsageError("nobody acts: both logs name who rotated the key", remedy="Name yourself with '--as NAME'.")

@@ -39,7 +39,7 @@ def ship(session: Session, to: str, name_of_format: str, *, once: bool, patience
 
     A bearer token for HTTPS is read from LADING_SHIP_TOKEN.
     """
-    from engine.workspace.shipping import Shipment, ship_log
+    from engine.workspace.log.shipping import Shipment, ship_log
 
     shipment = Shipment(
         to=to,

@@ -22,7 +22,7 @@ def tiles(session: Session, folder: Path) -> None:
     Leaves and hashes only: payloads, which may have to be erased one day, stay here. What FOLDER has must be a
     beginning of this log, or the command exits with 4 and writes nothing.
     """
-    from engine.workspace.tiles import write_tiles
+    from engine.workspace.log.tiles import write_tiles
 
     with Bar("writing", enabled=not session.as_json, amount=entries) as bar:
         report = write_tiles(session.home, folder, bar.update)
@@ -51,7 +51,7 @@ def check_tiles(session: Session, folder: Path, vkeys: tuple[str, ...]) -> None:
     Needs no workspace. Exits 4 when anything differs, and says which file.
     """
     from engine.audit.note import NoteKey
-    from engine.workspace.tiles import check_tiles as check
+    from engine.workspace.log.tiles import check_tiles as check
 
     with Bar("verifying", enabled=not session.as_json, amount=entries) as bar:
         report = check(folder, [NoteKey.parse(vkey) for vkey in vkeys], bar.update)

@@ -28,7 +28,7 @@ def watch(session: Session, text: str, since: str | None) -> None:
 
     With --json each line is one JSON object.
     """
-    from engine.workspace.log_watch import watch_log
+    from engine.workspace.log.watch import watch_log
 
     with suppress(KeyboardInterrupt), ended_by_signal():
         for entry in watch_log(session.home, text, since):

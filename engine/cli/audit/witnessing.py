@@ -76,7 +76,7 @@ def check(session: Session) -> int:
 def request_cosignature(session: Session, output: Path, old: int | None, name: str | None) -> None:
     """Write the request for a witness that no network reaches ('lading witness cosign')."""
     from engine.files import write_atomic
-    from engine.workspace.cosigning import request_cosignature as make
+    from engine.workspace.witness.cosigning import request_cosignature as make
 
     result = make(session.home, old, name)
     write_atomic(output, str(result["request"]).encode())
@@ -94,7 +94,7 @@ def add_cosignature(session: Session, file: Path) -> None:
 
 def _report(session: Session) -> dict[str, Any]:
     from engine.events import system_clock
-    from engine.workspace.witnessing import witness_report
+    from engine.workspace.witness.witnessing import witness_report
 
     return witness_report(session.home, system_clock())
 

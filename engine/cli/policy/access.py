@@ -45,7 +45,7 @@ Examples:
 def who_can(session: Session, action: str, resource: str, **options: Any) -> None:
     """Say who can do ACTION to RESOURCE: an artifact, or the organization's id. Nothing is recorded as decided."""
     if options["policies"] is not None:
-        from engine.workspace.asking_access import who_can_by_files
+        from engine.workspace.governing.access import who_can_by_files
 
         policies, entities, context = _files(options)
         result = who_can_by_files(policies, entities, context, action, resource)
@@ -68,7 +68,7 @@ Examples:
 def what_can(session: Session, principal: str, **options: Any) -> None:
     """Say what PRINCIPAL, a name from the directory, can do to what. Nothing is recorded as decided."""
     if options["policies"] is not None:
-        from engine.workspace.asking_access import what_can_by_files
+        from engine.workspace.governing.access import what_can_by_files
 
         policies, entities, context = _files(options)
         result = what_can_by_files(policies, entities, context, principal)

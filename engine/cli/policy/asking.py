@@ -29,7 +29,7 @@ def decide(session: Session, policies: Path | None, entities: Path, request: Pat
     Policies may be unfinished: a missing @id, @owner or @remedy is a warning here. Where a forbid could silently not
     apply, the answer is no, and 'failsafe' says why.
     """
-    from engine.workspace.policies import decide_files, raw_files
+    from engine.workspace.governing.folders import decide_files, raw_files
 
     if raw:
         told = raw_files(folder(session, policies), entities, request)

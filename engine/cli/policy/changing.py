@@ -78,7 +78,7 @@ def rollback(session: Session, to: str | None, reason: str) -> None:
 @verb
 def history(session: Session) -> None:
     """Show what decided, since when, who proposed and approved it and why; and what waits to decide."""
-    from engine.workspace.policy_history import history
+    from engine.workspace.governing.history import history
 
     session.show(history(session.home), lambda shown: _history(session, shown))
 
@@ -104,7 +104,7 @@ def shadow(session: Session, digest: str | None, *, end: bool) -> None:
         said = "no longer decides" if end else "decides"
         session.show(result, lambda found: f"{_tick()} bundle {found['digest'][:16]} {said} in shadow")
         return
-    from engine.workspace.policy_history import shadow_differences
+    from engine.workspace.governing.history import shadow_differences
 
     session.show(shadow_differences(session.home), _differences)
 

@@ -14,7 +14,7 @@ from engine.cli.policy.folder import folder, policies_option, warn
 @verb
 def check(session: Session, policies: Path | None) -> None:
     """Load and validate policies strictly: syntax, types, ids, owners, remedies."""
-    from engine.workspace.policies import check_policies
+    from engine.workspace.governing.folders import check_policies
 
     result = check_policies(folder(session, policies))
     session.show(result, _checked)

@@ -40,7 +40,7 @@ def replay(
     """Decide recorded decisions again by a candidate: newly allowed, newly denied, newly failing, and why."""
     from datetime import UTC
 
-    from engine.workspace import replaying
+    from engine.workspace.governing import replaying
 
     with Bar("replaying", enabled=not session.as_json, amount=number) as bar:
 
@@ -67,7 +67,7 @@ def export(session: Session, out: Path, since: datetime | None, limit: int | Non
     """Write recorded decisions, with everything they rested on, to a private file of JSON lines."""
     from datetime import UTC
 
-    from engine.workspace.replaying import export_decisions
+    from engine.workspace.governing.replaying import export_decisions
 
     count = export_decisions(session.home, out, since=since.replace(tzinfo=UTC) if since else None, limit=limit)
     session.show(
@@ -90,7 +90,7 @@ Examples:
 @verb
 def diff(session: Session, before: Path, after: Path, *, markdown: bool, exit_code: bool) -> int:
     """Say how two folders of policies differ in meaning, and which suite cases come out differently."""
-    from engine.workspace import comparing
+    from engine.workspace.governing import comparing
 
     found = comparing.compare_folders(before, after)
     if markdown and not session.as_json:

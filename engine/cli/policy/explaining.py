@@ -18,7 +18,7 @@ def _asked(
     session: Session, policies: Path | None, entities: Path | None, request: Path | None, decision: str | None
 ) -> Any:
     from engine.errors import UsageError
-    from engine.workspace.explaining import asked_before, asked_by_files
+    from engine.workspace.governing.explaining import asked_before, asked_by_files
 
     if decision is not None:
         return asked_before(session.home, decision, folder(session, policies))
@@ -59,7 +59,7 @@ def explain(
     The request comes from files, or from a recorded DECISION of the workspace, which is decided again at its own
     moment. Exits 3 on a denial.
     """
-    from engine.workspace import explaining
+    from engine.workspace.governing import explaining
 
     asked = _asked(session, policies, entities, request, decision)
     if as_partner:
@@ -98,7 +98,7 @@ def what_if(
 
     Every way that is told was tried. Nothing is changed, and nothing is recorded. Exits 3 on a denial.
     """
-    from engine.workspace import explaining
+    from engine.workspace.governing import explaining
 
     result = explaining.what_if(_asked(session, policies, entities, request, decision), settings)
     session.show(result, lambda told: "\n".join([*_before(told), *_decision(told), *_ways(told)]))

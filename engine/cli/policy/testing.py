@@ -49,7 +49,7 @@ def test(
     """
     if from_decision is not None or out is not None:
         return _from_decision(session, from_decision, out)
-    from engine.workspace.policy_tests import Wanted, test_policies
+    from engine.workspace.governing.suites import Wanted, test_policies
 
     wanted = Wanted(coverage=coverage, mutation=mutate, junit=junit, suggest=suggest)
     with Bar("mutants", enabled=not session.as_json, amount=number) as bar:
@@ -89,7 +89,7 @@ def _not_counted(equivalents: list[dict[str, Any]]) -> Iterator[str]:
 
 def _from_decision(session: Session, decision: str | None, out: Path | None) -> int:
     from engine.errors import UsageError
-    from engine.workspace.policy_tests import write_decision
+    from engine.workspace.governing.suites import write_decision
 
     if decision is None or out is None:
         raise UsageError(

@@ -22,7 +22,7 @@ def lint(session: Session, policies: Path | None, *, strict: bool) -> int:
     More than 'check': policies that never matter, conditions that mislead, attributes that nobody reads. bundle.toml
     sets how much a finding matters, and which one to overlook.
     """
-    from engine.workspace.policy_upkeep import lint_policies
+    from engine.workspace.governing.upkeep import lint_policies
 
     result = lint_policies(folder(session, policies))
     session.show(result, _linted)
@@ -44,7 +44,7 @@ def _linted(result: dict[str, Any]) -> str:
 @verb
 def fmt(session: Session, policies: Path | None, *, check: bool, diff: bool) -> int:
     """Format policies as 'cedar format' does. A file whose meaning or comments would change is left alone."""
-    from engine.workspace.policy_upkeep import compare_format, format_policies
+    from engine.workspace.governing.upkeep import compare_format, format_policies
 
     place = folder(session, policies)
     if not (check or diff):
@@ -74,7 +74,7 @@ def conform(session: Session, checkout: Path) -> int:
     DIR is a checkout of cedar-policy/cedar-integration-tests or cedar-policy/cedar-examples, or any folder laid out
     like one. Guards are left out: they deny more than Cedar does.
     """
-    from engine.workspace.policy_upkeep import conform
+    from engine.workspace.governing.upkeep import conform
 
     with Bar("cases", enabled=not session.as_json, amount=number) as bar:
         result = conform(checkout, bar.update)
@@ -102,7 +102,7 @@ def _conformed(result: dict[str, Any]) -> str:
 @verb
 def bench(session: Session, policies: Path | None, rounds: int) -> None:
     """Measure how fast policies decide the cases of their own suites: CPU time of loading, deciding, explaining."""
-    from engine.workspace.policy_upkeep import bench
+    from engine.workspace.governing.upkeep import bench
 
     with Bar("rounds", enabled=not session.as_json, amount=number) as bar:
         result = bench(folder(session, policies), rounds, bar.update)

@@ -9,7 +9,7 @@ from engine.policy.facts import TransferFacts, build_request
 from engine.policy.model import Entity, EntityUid, Request
 from engine.policy.workbench.access import access
 from engine.transfer.facts import agreement_facts
-from engine.workspace.asking_access import told
+from engine.workspace.governing.access import told
 from engine.workspace.office import Office
 from engine.workspace.operations import Call, Params
 from engine.workspace.operations.artifacts import facts

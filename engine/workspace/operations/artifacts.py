@@ -14,8 +14,8 @@ from engine.manifest import pack, verify_folder
 from engine.manifest.artifact import Artifact
 from engine.signing import MANIFEST_REFERENCE, MODEL_SIGNATURE, Signed, manifest_statement, model_statement
 from engine.transfer.facts import agreement_facts, artifact_facts
-from engine.workspace.custody import owner_terms
-from engine.workspace.exporting import export_files, verification_commands
+from engine.workspace.custody.exporting import export_files, verification_commands
+from engine.workspace.custody.links import owner_terms
 from engine.workspace.office import Office
 from engine.workspace.operations import Call, Params
 

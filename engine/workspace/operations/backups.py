@@ -6,11 +6,11 @@ from engine.custody.statements import fresh_nonce
 from engine.digest import JSON
 from engine.errors import UsageError
 from engine.events import Event, event_id
-from engine.workspace.backup import create_backup
-from engine.workspace.erasing import settle
+from engine.workspace.keeping.backup import create_backup
+from engine.workspace.keeping.erasing import settle
+from engine.workspace.keeping.restoring import verify_backup
 from engine.workspace.office import Office
 from engine.workspace.operations import Call, Params
-from engine.workspace.restoring import verify_backup
 
 
 class Create(Params):

@@ -18,9 +18,9 @@ from engine.signing.trust_document import fingerprint
 from engine.transfer.evidence import seek_cosignature
 from engine.transfer.network import anywhere
 from engine.transfer.outgoing import Outgoing
-from engine.workspace.bill_annex import BILL_ANNEX, own_annex
-from engine.workspace.bill_logs import BILL_EVIDENCE, own_log, partners_log
 from engine.workspace.composition import approvals_of
+from engine.workspace.custody.annex import BILL_ANNEX, own_annex
+from engine.workspace.custody.logs import BILL_EVIDENCE, own_log, partners_log
 from engine.workspace.office import Office
 from engine.workspace.operations import Call, Params
 from engine.workspace.operations.transfers import transfer_parts

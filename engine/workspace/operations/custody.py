@@ -13,7 +13,7 @@ from engine.files import read_regular
 from engine.manifest.artifact import Artifact
 from engine.signing import MANIFEST_REFERENCE, MODEL_SIGNATURE, Signed, statement
 from engine.signing.organization_trust import BUNDLE_LIMIT
-from engine.workspace.custody_story import ATTACHED, ATTACHED_NAME, gather
+from engine.workspace.custody.story import ATTACHED, ATTACHED_NAME, gather
 from engine.workspace.office import Office
 from engine.workspace.operations import Call
 from engine.workspace.operations.artifacts import Named, facts

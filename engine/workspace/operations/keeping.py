@@ -16,13 +16,13 @@ from engine.audit.retention import due
 from engine.audit.selection import all_rows, term_to_text
 from engine.digest import JSON
 from engine.errors import LogTampered, UsageError
-from engine.workspace.choosing import Choice, chosen, means_everything
-from engine.workspace.erasing import erase, settle, still_named
-from engine.workspace.needs import Sorted, losses, sort_out
+from engine.workspace.keeping.choosing import Choice, chosen, means_everything
+from engine.workspace.keeping.erasing import erase, settle, still_named
+from engine.workspace.keeping.needs import Sorted, losses, sort_out
+from engine.workspace.keeping.personal import mentions
+from engine.workspace.log.record import verify_log
 from engine.workspace.office import Office
 from engine.workspace.operations import Call, Params
-from engine.workspace.personal import mentions
-from engine.workspace.record import verify_log
 
 Reason = Annotated[str, Field(max_length=1000)]
 Name = Annotated[str, Field(pattern=NAME)]

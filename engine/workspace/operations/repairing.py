@@ -7,7 +7,7 @@ a log whose tiles are damaged can record no decision. Who asked is recorded as s
 from engine.custody.statements import fresh_nonce
 from engine.digest import JSON
 from engine.events import Event, event_id
-from engine.workspace.derived import rebuild
+from engine.workspace.log.derived import rebuild
 from engine.workspace.office import Office
 from engine.workspace.operations import Call, Params
 

@@ -14,7 +14,7 @@ from engine.transfer.outgoing import Order, Outgoing
 from engine.transfer.parts import Parts
 from engine.transfer.pipeline import begin, run
 from engine.transfer.source import source_of
-from engine.workspace.custody import onward_chain
+from engine.workspace.custody.links import onward_chain
 from engine.workspace.office import Office
 from engine.workspace.operations import Call, Params
 from engine.workspace.settings import explain

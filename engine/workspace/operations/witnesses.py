@@ -10,10 +10,10 @@ from engine.digest import JSON
 from engine.errors import BadSignature
 from engine.events import Event, event_id, timestamp
 from engine.signing.witnesses import PinnedWitness, make_pin
-from engine.workspace.cosigning import read_cosigned
 from engine.workspace.office import Office
 from engine.workspace.operations import Call, Params
-from engine.workspace.witnessing import known_witnesses
+from engine.workspace.witness.cosigning import read_cosigned
+from engine.workspace.witness.witnessing import known_witnesses
 
 
 class Pin(Params):

@@ -10,7 +10,7 @@ from engine.policy.bundle import PolicyBundle
 from engine.policy.engine import PolicyEngine
 from engine.policy.model import Answer, Entity, EntityUid
 from engine.policy.raw import raw_answer
-from engine.workspace.policies import decide_files, raw_files
+from engine.workspace.governing.folders import decide_files, raw_files
 from tests.unit.policy.conftest import Folder
 from tests.unit.policy.worlds import ADA, DOC, NOON, PERMIT_ALL, SCHEMA, WORLD, asking, rule
 

@@ -17,10 +17,10 @@ import pytest
 from engine.digest import canonical, sha256
 from engine.errors import InputError, IntegrityError, LadingError, UsageError, WorkspaceError
 from engine.events import Event
+from engine.workspace.keeping.restoring import continue_restored, restore_backup, verify_backup
 from engine.workspace.layout import Layout
+from engine.workspace.log.record import verify_log
 from engine.workspace.office import Office
-from engine.workspace.record import verify_log
-from engine.workspace.restoring import continue_restored, restore_backup, verify_backup
 from tests.unit.workspace.conftest import ask, hire
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "backup" / "backup-v1.tar"

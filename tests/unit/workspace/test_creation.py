@@ -9,7 +9,7 @@ import pytest
 from engine.errors import UsageError, WorkspaceError
 from engine.workspace import creation
 from engine.workspace.creation import create
-from engine.workspace.record import show_entry, verify_log
+from engine.workspace.log.record import show_entry, verify_log
 
 ACME: dict[str, Any] = {"org": "acme.example", "name": "Acme", "region": "EU", "admin": "ada"}
 

@@ -14,8 +14,8 @@ from engine.audit.search import SearchIndex
 from engine.cli import lading
 from engine.errors import LogTampered
 from engine.workspace.layout import Layout
+from engine.workspace.log.record import verify_log
 from engine.workspace.office import Office
-from engine.workspace.record import verify_log
 from tests.unit.workspace.conftest import ask
 
 

@@ -9,7 +9,7 @@ from engine.errors import DigestMismatch, SourceChanged, StoreError, UsageError
 from engine.manifest import pack
 from engine.manifest.artifact import Artifact
 from engine.signing import Signatory
-from engine.workspace.exporting import export_files, verification_commands
+from engine.workspace.custody.exporting import export_files, verification_commands
 from engine.workspace.office import Office
 from tests.unit.workspace.conftest import model
 

@@ -14,11 +14,11 @@ from engine.errors import FilterError, LogTampered, UsageError, WorkspaceError
 from engine.events import Event
 from engine.transfer.outgoing import Outgoing
 from engine.workspace.layout import Layout
+from engine.workspace.log.querying import Question, ask_log
+from engine.workspace.log.record import verify_log
 from engine.workspace.office import Office
 from engine.workspace.operations import Call
 from engine.workspace.operations.keeping import apply_retention
-from engine.workspace.querying import Question, ask_log
-from engine.workspace.record import verify_log
 from engine.workspace.service import daily
 from engine.workspace.settings import load_settings
 from tests.unit.workspace.conftest import ask, hire

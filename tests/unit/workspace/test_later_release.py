@@ -10,11 +10,11 @@ from engine.digest import canonical
 from engine.errors import InputError
 from engine.events import Event
 from engine.workspace.layout import Layout
-from engine.workspace.log_export import export_log
-from engine.workspace.log_view import LogView, Proof
+from engine.workspace.log.export import export_log
+from engine.workspace.log.querying import Question, ask_log
+from engine.workspace.log.record import show_entry, verify_log
+from engine.workspace.log.view import LogView, Proof
 from engine.workspace.office import Office
-from engine.workspace.querying import Question, ask_log
-from engine.workspace.record import show_entry, verify_log
 from tests.payloads import documented
 
 LATER = "lease.renewed"

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from engine.errors import LogTampered, WorkspaceError
-from engine.workspace.log_export import export_log
-from engine.workspace.log_watch import sizes, watch_log
-from engine.workspace.querying import asking
-from engine.workspace.record import verifier_keys
+from engine.workspace.log.export import export_log
+from engine.workspace.log.querying import asking
+from engine.workspace.log.record import verifier_keys
+from engine.workspace.log.watch import sizes, watch_log
 from tests.unit.workspace.test_querying import STOPS, record, run
 
 

@@ -14,10 +14,10 @@ from click.testing import CliRunner
 from engine.cli import lading
 from engine.errors import FilterError, InputError
 from engine.events import Event, event_id
-from engine.workspace import querying
 from engine.workspace.layout import Layout
+from engine.workspace.log import querying
+from engine.workspace.log.querying import Question, ask_log, completions
 from engine.workspace.office import Office
-from engine.workspace.querying import Question, ask_log, completions
 
 # A shell that runs the tests in the background has Ctrl-C ignored, in every process below it.
 STOPS = [each for each in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(each) is not signal.SIG_IGN]

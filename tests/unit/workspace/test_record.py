@@ -13,14 +13,14 @@ from engine.audit.proof import verify_proof
 from engine.errors import InputError, LadingError
 from engine.events import Event, event_id
 from engine.workspace.layout import Layout
-from engine.workspace.office import Office
-from engine.workspace.record import (
+from engine.workspace.log.record import (
     newest_checkpoint,
     prove_entry,
     show_entry,
     verifier_keys,
     verify_log,
 )
+from engine.workspace.office import Office
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from engine.errors import InputError, LogTampered, OwnerBusy, PartnerUnreachable, UsageError, WireError
-from engine.workspace import shipping
-from engine.workspace.shipping import Shipment, ship_log
+from engine.workspace.log import shipping
+from engine.workspace.log.shipping import Shipment, ship_log
 from tests.unit.workspace.collectors import certificate, https, syslog
 from tests.unit.workspace.test_querying import STOPS, record
 

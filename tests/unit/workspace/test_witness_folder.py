@@ -26,12 +26,12 @@ from engine.audit.witness import add_checkpoint_body
 from engine.errors import InputError, LogTampered, OwnerBusy, UsageError, WorkspaceError
 from engine.events import system_clock
 from engine.wire.witnessing import ask_witness
-from engine.workspace.cosigning import cosign_file, request_cosignature
-from engine.workspace.forks import check_file
+from engine.workspace.log.record import verify_log
 from engine.workspace.office import Office
-from engine.workspace.record import verify_log
-from engine.workspace.witness_folder import WitnessFolder
-from engine.workspace.witnessing import witness_report
+from engine.workspace.witness.cosigning import cosign_file, request_cosignature
+from engine.workspace.witness.folder import WitnessFolder
+from engine.workspace.witness.forks import check_file
+from engine.workspace.witness.witnessing import witness_report
 from tests.integration.serving import serving
 from tests.unit.workspace.conftest import ask
 

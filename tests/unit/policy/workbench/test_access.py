@@ -8,7 +8,7 @@ from engine.errors import UsageError
 from engine.policy.engine import PolicyEngine
 from engine.policy.model import EntityUid
 from engine.policy.workbench.access import access, everybody, everything
-from engine.workspace.asking_access import who_can_by_files
+from engine.workspace.governing.access import who_can_by_files
 from tests.unit.policy.workbench.test_replay import engine_of
 from tests.unit.policy.worlds import ADA, DOC, NOON, ROOT, WORLD, rule
 

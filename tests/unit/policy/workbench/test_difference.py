@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.workspace.comparing import compare_folders, markdown
+from engine.workspace.governing.comparing import compare_folders, markdown
 from tests.unit.policy.worlds import ROOT
 
 

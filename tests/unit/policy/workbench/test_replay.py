@@ -16,7 +16,7 @@ from engine.policy.model import Decision
 from engine.policy.recorded import RecordedDecision
 from engine.policy.workbench.replay import Kind, replay
 from engine.policy.workbench.suite import load_suites
-from engine.workspace.replaying import markdown, read_decisions, replay_file
+from engine.workspace.governing.replaying import markdown, read_decisions, replay_file
 from tests.unit.policy.worlds import DOC, NOON, PERMIT_ALL, ROOT, SCHEMA, WORLD, asking, rule
 
 

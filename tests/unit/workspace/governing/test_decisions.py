@@ -6,10 +6,10 @@ import pytest
 
 from engine.errors import UsageError
 from engine.policy.workbench.suite import Suite
-from engine.workspace.decisions import recorded_decision, recorded_decisions
+from engine.workspace.governing.decisions import recorded_decision, recorded_decisions
+from engine.workspace.governing.history import history, shadow_differences
+from engine.workspace.governing.suites import write_decision
 from engine.workspace.office import Office
-from engine.workspace.policy_history import history, shadow_differences
-from engine.workspace.policy_tests import write_decision
 from tests.unit.workspace.conftest import ask, hire, model
 from tests.unit.workspace.governing.conftest import types
 

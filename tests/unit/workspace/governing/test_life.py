@@ -14,8 +14,8 @@ from engine.events import system_clock
 from engine.policy.rollout.approval import PolicyApproval
 from engine.policy.rollout.store import Candidate
 from engine.policy.rollout.watch import FolderWatch
+from engine.workspace.governing.history import history
 from engine.workspace.office import Office
-from engine.workspace.policy_history import history
 from tests.unit.workspace.conftest import ask, hire
 from tests.unit.workspace.governing.conftest import active, approve, edit, propose, reword, types
 

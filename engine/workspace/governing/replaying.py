@@ -14,7 +14,7 @@ from engine.policy.engine import PolicyEngine
 from engine.policy.recorded import MAX_RECORD_BYTES, MAX_SLICE_BYTES, RecordedDecision, as_json
 from engine.policy.workbench.replay import ReplayReport, replay, told
 from engine.text import printable
-from engine.workspace.decisions import recorded_decisions
+from engine.workspace.governing.decisions import recorded_decisions
 
 _LINE: Final = 2 * (MAX_RECORD_BYTES + MAX_SLICE_BYTES)
 _REMEDY: Final = "Each line is an object with id, record (text) and entities (text or null), as 'policy export' writes."

@@ -17,7 +17,7 @@ from engine.errors import InputError, LadingError
 from engine.events import Clock, system_clock
 from engine.signing.trust_folder import TrustFolder
 from engine.workspace.layout import Layout
-from engine.workspace.problems import explain_problems
+from engine.workspace.log.problems import explain_problems
 from engine.workspace.settings import load_settings
 
 

@@ -23,10 +23,10 @@ from engine.audit.shipping.sink import Batch, NotTaken, Sink
 from engine.audit.shipping.syslog import SyslogSink
 from engine.digest import JSON, canonical, sha256
 from engine.errors import InputError, LogTampered, PartnerUnreachable, UsageError
-from engine.workspace.log_export import Prover
-from engine.workspace.log_watch import sizes
-from engine.workspace.querying import asking
-from engine.workspace.record import pinned_key
+from engine.workspace.log.export import Prover
+from engine.workspace.log.querying import asking
+from engine.workspace.log.record import pinned_key
+from engine.workspace.log.watch import sizes
 from engine.workspace.settings import load_settings
 
 BATCH: Final = 200

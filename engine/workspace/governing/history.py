@@ -8,7 +8,7 @@ from engine.digest import JSON
 from engine.events import system_clock, timestamp
 from engine.policy.recorded import RecordedDecision
 from engine.policy.rollout.store import Activation, Candidate, PolicyStore
-from engine.workspace.decisions import recorded_decisions
+from engine.workspace.governing.decisions import recorded_decisions
 from engine.workspace.layout import Layout
 from engine.workspace.settings import load_settings
 

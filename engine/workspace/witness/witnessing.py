@@ -14,7 +14,7 @@ from engine.digest import JSON
 from engine.events import timestamp
 from engine.signing.trust_folder import TrustFolder
 from engine.workspace.layout import Layout
-from engine.workspace.record import log_layout, pinned_key
+from engine.workspace.log.record import log_layout, pinned_key
 
 ABOUT_WITNESSING: Final = ("witness.", "checkpoint.")
 """Event types that are about checkpoints themselves: two logs that witness each other would else never rest."""

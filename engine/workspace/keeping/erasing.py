@@ -26,10 +26,10 @@ from engine.digest import JSON
 from engine.files import sync_folder, write_atomic
 from engine.gateway.incoming import UNDER_WAY, IncomingTable
 from engine.transfer.outgoing import OutgoingTable
-from engine.workspace.bill_annex import BILL_ANNEX
-from engine.workspace.bill_logs import BILL_EVIDENCE
+from engine.workspace.custody.annex import BILL_ANNEX
+from engine.workspace.custody.logs import BILL_EVIDENCE
+from engine.workspace.keeping.personal import gone, mentions, words
 from engine.workspace.office import Office
-from engine.workspace.personal import gone, mentions, words
 
 _SLICE: Final = re.compile(r'"entities":"([0-9a-f]{64})"')
 COPIES: Final = frozenset({BILL_EVIDENCE, BILL_ANNEX})
@@ -54,7 +54,8 @@ def erase(
     """Erase the payloads of entries. Durable, and complete, when it returns.
 
     Args:
-        office: whose; its log was verified, and nothing of this is needed or held (see `engine.workspace.needs`).
+        office: whose; its log was verified, and nothing of this is needed or held (see
+            `engine.workspace.keeping.needs`).
         groups: which entries, by the retention rule that asks for it; under an empty name if a person does.
         actor: who has it done.
         reason: in their words.

@@ -104,7 +104,7 @@ class LogQuestions:
 @contextmanager
 def asking(home: Path, clock: Clock = system_clock) -> Iterator[LogQuestions]:
     """Open a workspace's log for questions."""
-    from engine.workspace.record import log_layout
+    from engine.workspace.log.record import log_layout
 
     layout = log_layout(home)
     with LogReader(layout.audit_database) as log:
@@ -148,7 +148,7 @@ def ask_log(
 
 def proving_checkpoint(home: Path, log: LogReader) -> Checkpoint:
     """Return the newest checkpoint, its signature verified with the key pinned in the own trust document."""
-    from engine.workspace.record import pinned_key
+    from engine.workspace.log.record import pinned_key
 
     return open_checkpoint(log.newest_checkpoint(), [pinned_key(Layout(home))]).checkpoint
 

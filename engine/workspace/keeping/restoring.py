@@ -25,10 +25,10 @@ from engine.audit.reader import LogReader
 from engine.digest import JSON, canonical, parse_json
 from engine.errors import InputError, IntegrityError, LadingError, StoreError, UsageError
 from engine.files import sync_folder, write_atomic
-from engine.workspace.backup import FORMAT, MANIFEST, PREFIX, Progress
-from engine.workspace.continuing import continue_log
+from engine.workspace.keeping.backup import FORMAT, MANIFEST, PREFIX, Progress
 from engine.workspace.layout import Layout
-from engine.workspace.record import verify_log
+from engine.workspace.log.record import verify_log
+from engine.workspace.origins.continuing import continue_log
 from engine.workspace.settings import load_settings
 
 MANIFEST_LIMIT: Final = 64 << 20

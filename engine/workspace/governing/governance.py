@@ -16,7 +16,7 @@ from engine.policy.rollout.active import ActivePolicies
 from engine.policy.rollout.lifecycle import Lifecycle
 from engine.policy.rollout.snapshot import Snapshot
 from engine.policy.rollout.store import Candidate, PolicyStore
-from engine.workspace.decisions import recorded_decisions
+from engine.workspace.governing.decisions import recorded_decisions
 from engine.workspace.people import People
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from engine.policy.workbench.situation import Situation
 from engine.policy.workbench.suggest import suggest
 from engine.policy.workbench.suite import SuiteReport, load_suites, run_suites
 from engine.policy.workbench.writing import Written, write_suite
-from engine.workspace.decisions import recorded_decision
+from engine.workspace.governing.decisions import recorded_decision
 
 Progress = Callable[[dict[str, Any]], None]
 

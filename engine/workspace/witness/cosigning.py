@@ -14,8 +14,8 @@ from engine.audit.witness import BODY_LIMIT, add_checkpoint_body
 from engine.digest import JSON
 from engine.errors import InputError, LogTampered
 from engine.files import read_regular, write_atomic
-from engine.workspace.record import log_layout
-from engine.workspace.witness_folder import WitnessFolder
+from engine.workspace.log.record import log_layout
+from engine.workspace.witness.folder import WitnessFolder
 
 
 def request_cosignature(home: Path, old: int | None, witness: str | None) -> dict[str, JSON]:

@@ -21,8 +21,8 @@ from engine.wire.witnessing import ask_witness
 from engine.workspace.office import Office
 from engine.workspace.operations import Call
 from engine.workspace.operations.transfers import transfer_parts
-from engine.workspace.witness_alarms import read_alarms
-from engine.workspace.witnessing import known_witnesses, overdue_witnesses
+from engine.workspace.witness.alarms import read_alarms
+from engine.workspace.witness.witnessing import known_witnesses, overdue_witnesses
 
 logger = logging.getLogger("lading.gateway")
 

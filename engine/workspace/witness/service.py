@@ -12,7 +12,7 @@ from engine.errors import LadingError, UsageError
 from engine.wire.witness_server import TlsFiles, serve_witness, witness_context
 from engine.workspace.keys import read_secret
 from engine.workspace.settings import listen_address
-from engine.workspace.witness_folder import WitnessFolder
+from engine.workspace.witness.folder import WitnessFolder
 
 logger = logging.getLogger("lading.witness")
 

@@ -17,7 +17,7 @@ from engine.manifest.artifact import Artifact
 from engine.signing import MANIFEST_REFERENCE, MODEL_SIGNATURE
 from engine.transfer.outgoing import Outgoing
 from engine.wire.messages import OfferMessage
-from engine.workspace.custody import key_id, pinned, received_chain
+from engine.workspace.custody.links import key_id, pinned, received_chain
 from engine.workspace.office import Office
 
 ATTACHED: Final = "custody.attested"

@@ -9,7 +9,7 @@ from engine.audit.query.find import Found, Search, find
 from engine.audit.reader import LogReader
 from engine.digest import JSON
 from engine.errors import WorkspaceError
-from engine.workspace.querying import UNCHECKED, asking, proof_state, shown
+from engine.workspace.log.querying import UNCHECKED, asking, proof_state, shown
 
 PAUSE_SECONDS: Final = 0.25
 """Between two looks at the number that SQLite changes with every commit: some microseconds each."""

@@ -12,8 +12,8 @@ from engine.audit.remembered import Remembered
 from engine.audit.static import StaticLog, export_log
 from engine.digest import JSON
 from engine.workspace.layout import Layout
-from engine.workspace.problems import explain_problems
-from engine.workspace.record import cosigners, log_layout, pinned_key
+from engine.workspace.log.problems import explain_problems
+from engine.workspace.log.record import cosigners, log_layout, pinned_key
 
 Report = Callable[[dict[str, Any]], None]
 

@@ -14,9 +14,9 @@ from engine.audit.search import drop_index
 from engine.digest import JSON
 from engine.errors import LogTampered
 from engine.workspace.layout import Layout
+from engine.workspace.log.problems import explain_problems
+from engine.workspace.log.record import cosigners, describe, log_layout, pinned_key, witnessed
 from engine.workspace.office import Office
-from engine.workspace.problems import explain_problems
-from engine.workspace.record import cosigners, describe, log_layout, pinned_key, witnessed
 
 Progress = Callable[[dict[str, Any]], None]
 

@@ -13,7 +13,7 @@ from engine.transfer.evidence import collect_evidence, collect_record
 from engine.transfer.network import anywhere
 from engine.transfer.parts import Parts
 from engine.workspace.office import Office
-from engine.workspace.witnessing import known_witnesses, newest_witnessed
+from engine.workspace.witness.witnessing import known_witnesses, newest_witnessed
 
 BILL_EVIDENCE: Final = "bill-evidence"
 """The document that keeps what both logs prove, opened, for the next bill of a transfer."""

@@ -1,7 +1,7 @@
 """Rotating the key of the log: the log ends whole, and the next one goes on under a new key.
 
 The last entry of the old log names the new key, and the first entry of the new log names the checkpoint that covers
-it; witnesses are asked to cosign that checkpoint first. The order of the steps is in `engine.workspace.opening`.
+it; witnesses are asked to cosign that checkpoint first. `engine.workspace.origins.opening` has the order of the steps.
 """
 
 import logging
@@ -27,12 +27,14 @@ from engine.gateway.incoming import UNDER_WAY
 from engine.signing.trust_folder import TrustFolder
 from engine.transfer.outgoing import STOPPED
 from engine.wire.witnessing import ask_witness
-from engine.workspace.continuing import told
 from engine.workspace.dialing import Dialing
 from engine.workspace.keys import signing_key
 from engine.workspace.layout import Layout
 from engine.workspace.office import Office
-from engine.workspace.opening import (
+from engine.workspace.operations import Call
+from engine.workspace.operations.keeping import check
+from engine.workspace.origins.continuing import told
+from engine.workspace.origins.opening import (
     Opening,
     begin_log,
     begin_opening,
@@ -43,11 +45,9 @@ from engine.workspace.opening import (
     open_log,
     read_opening,
 )
-from engine.workspace.operations import Call
-from engine.workspace.operations.keeping import check
 from engine.workspace.owner import owning
 from engine.workspace.settings import load_settings
-from engine.workspace.witnessing import KnownWitness, known_witnesses
+from engine.workspace.witness.witnessing import KnownWitness, known_witnesses
 
 logger = logging.getLogger("lading.workspace")
 

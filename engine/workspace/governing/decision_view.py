@@ -15,7 +15,7 @@ from engine.audit.reader import LogReader, Row
 from engine.digest import is_digest, sha256
 from engine.errors import LadingError
 from engine.workspace.followed import text
-from engine.workspace.log_view import LogRow, LogView, log_row
+from engine.workspace.log.view import LogRow, LogView, log_row
 
 SHOWN_OF_DIGEST: Final = 12
 _PREFIX: Final = "decision."

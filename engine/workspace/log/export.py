@@ -16,8 +16,8 @@ from engine.audit.reader import LogReader, RowState
 from engine.audit.schema import tampered
 from engine.digest import JSON
 from engine.files import replacing
-from engine.workspace.querying import asking
-from engine.workspace.record import pinned_key
+from engine.workspace.log.querying import asking
+from engine.workspace.log.record import pinned_key
 
 Progress = Callable[[dict[str, Any]], None]
 

@@ -30,7 +30,7 @@ from engine.digest import parse_json
 from engine.errors import LadingError, LogTampered, WorkspaceError
 from engine.events import Clock, system_clock
 from engine.workspace.layout import Layout
-from engine.workspace.querying import LogQuestions, known_values
+from engine.workspace.log.querying import LogQuestions, known_values
 
 TRUST_LIMIT: Final = 1024 * 1024
 """The largest trust document that is looked at, in bytes."""
@@ -201,7 +201,7 @@ class LogView:
             LadingError: a row is broken, or the log cannot be read; there is no file then.
             OSError: the file cannot be written.
         """
-        from engine.workspace.log_export import export_log  # heavy
+        from engine.workspace.log.export import export_log  # heavy
 
         name = {".csv": "csv", ".ocsf": "ocsf", ".json": "cloudevents"}.get(output.suffix, "jsonl")
         keys = self._keys()

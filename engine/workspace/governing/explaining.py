@@ -17,7 +17,7 @@ from engine.policy.model import Entity, EntityUid, Request
 from engine.policy.requests import load_entities, load_request
 from engine.policy.what_if.change import assign
 from engine.policy.what_if.search import WhatIf, what_would_allow
-from engine.workspace.decisions import recorded_decision
+from engine.workspace.governing.decisions import recorded_decision
 
 UNDISCLOSED: Final = "not accepted"
 """All that a partner learns of a decision that discloses nothing, whether it was a denial or there was nothing."""

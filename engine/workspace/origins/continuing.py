@@ -16,7 +16,7 @@ from engine.errors import LadingError, LogTampered, UsageError
 from engine.events import Clock, system_clock
 from engine.signing.trust_folder import TrustFolder
 from engine.workspace.layout import Layout
-from engine.workspace.opening import (
+from engine.workspace.origins.opening import (
     Opening,
     begin_log,
     begin_opening,
@@ -27,7 +27,7 @@ from engine.workspace.opening import (
     size_of,
 )
 from engine.workspace.owner import owning
-from engine.workspace.witnessing import known_witnesses
+from engine.workspace.witness.witnessing import known_witnesses
 
 
 def continue_log(

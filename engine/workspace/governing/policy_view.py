@@ -15,8 +15,8 @@ from engine.errors import PolicyError
 from engine.policy.rollout.snapshot import Snapshot
 from engine.policy.source import split
 from engine.workspace.followed import FollowedDatabase, count, moment, text
+from engine.workspace.governing.report import ReportView, read_report
 from engine.workspace.layout import Layout
-from engine.workspace.policy_report import ReportView, read_report
 
 SHOWN: Final = 200
 """How many activations and candidates a screen gets: the newest."""

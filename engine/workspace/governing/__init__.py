@@ -1,0 +1,1 @@
+"""Policies in a workspace: what was decided, why, what decides, and how that changes."""

@@ -1,0 +1,1 @@
+"""The audit log of a workspace: kept, checked, searched, shown, exported, shipped."""

@@ -1,0 +1,1 @@
+"""Where the log of a workspace goes on: in the log of the next origin, after a restore or a new key."""
