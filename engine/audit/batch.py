@@ -1,5 +1,6 @@
 """What waits for the log's next commit, and what that commit will append."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -15,7 +16,7 @@ class Request:
     events: Sequence[Event]
     recorded: list[Recorded] = field(default_factory=list)
     error: Exception | None = None
-    done: bool = False
+    done: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(slots=True)

@@ -1,8 +1,8 @@
 """The audit log's one writer: events go in, and what comes out survives kill -9 and power loss.
 
 Callers in several threads share commits: whoever comes first commits for all that wait, with one transaction and
-one signed checkpoint. The log's head is kept in memory, and taken up again from the database whenever that is not
-sure to be the same.
+one signed checkpoint, and wakes them. The log's head is kept in memory, and taken up again from the database whenever
+that is not sure to be the same.
 """
 
 import json
@@ -33,6 +33,9 @@ from engine.events import Clock, Event, Recorded, timestamp
 
 CLOCK_SKEW: Final = timedelta(minutes=5)
 """How far the clock may be behind the newest entry before the log refuses to go on."""
+
+_PATIENCE_SECONDS: Final = 0.5
+"""How long a caller trusts whoever came first to commit for it; that one may have been interrupted."""
 
 _INSERT_EVENT: Final = f"INSERT INTO event VALUES (?{', ?' * (len(COLUMNS) + 1)})"  # noqa: S608 - question marks
 _UPSERT_TILE: Final = (
@@ -121,11 +124,9 @@ class AuditLog:
         request = Request(events)
         with self._queue_lock:
             self._queue.append(request)
-        with self._commit_lock:
-            if not request.done:
-                with self._queue_lock:
-                    waiting, self._queue = self._queue, []
-                self._commit(waiting)
+            leads = len(self._queue) == 1
+        if leads or not request.done.wait(_PATIENCE_SECONDS):
+            self._lead(request)
         if request.error is not None:
             raise request.error
         return request.recorded
@@ -237,6 +238,14 @@ class AuditLog:
         if version in schema.READABLE[:-1]:
             schema.upgrade_tables(self._db)
 
+    def _lead(self, request: Request) -> None:
+        """Commit for all that wait, once the commit that runs now is done; nothing if somebody did it meanwhile."""
+        with self._commit_lock:
+            if not request.done.is_set():
+                with self._queue_lock:
+                    waiting, self._queue = self._queue, []
+                self._commit(waiting)
+
     def _commit(self, waiting: Sequence[Request]) -> None:
         """Append everything that waits in one transaction; a request that cannot be met fails alone."""
         outcome: Exception | None = WorkspaceError(
@@ -256,7 +265,7 @@ class AuditLog:
         finally:
             for request in waiting:
                 request.error = request.error or outcome
-                request.done = True
+                request.done.set()
 
     def _stage(self, request: Request, batch: Batch) -> None:
         before = len(batch.entries)

@@ -3,6 +3,7 @@
 import sqlite3
 import stat
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from engine.audit import schema
+from engine.audit.batch import Request
 from engine.audit.checkpoint import open_checkpoint, read_checkpoint
 from engine.audit.merkle import leaf_hash, verify_consistency, verify_inclusion
 from engine.audit.note import split_note
@@ -123,6 +125,37 @@ def test_threads_share_commits_and_lose_nothing(acme: Acme) -> None:
     indexes = sorted(one.index for many in recorded.values() for one in many)
     assert indexes == list(range(per_thread * threads))
     assert acme.verify().ok
+
+
+def test_whoever_comes_first_commits_once_for_all_that_wait(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches: list[int] = []
+    with acme.open() as log:
+        commit = log._commit
+
+        def counted(waiting: Sequence[Request]) -> None:
+            batches.append(len(waiting))
+            commit(waiting)
+
+        monkeypatch.setattr(log, "_commit", counted)
+        with log._commit_lock:
+            workers = [threading.Thread(target=log.record, args=(acme.event(number),)) for number in range(20)]
+            for worker in workers:
+                worker.start()
+            while len(log._queue) < 20:
+                assert all(worker.is_alive() for worker in workers)
+        for worker in workers:
+            worker.join(timeout=60)
+
+        assert (batches, log.size) == ([20], 20)
+
+
+def test_nobody_waits_for_a_first_one_that_was_interrupted(acme: Acme) -> None:
+    with acme.open() as log:
+        gone = Request([acme.event(0)])
+        log._queue.append(gone)  # as a thread leaves it that is interrupted before its commit
+
+        assert log.record(acme.event(1)).index == 1
+        assert gone.recorded[0].index == 0
 
 
 def test_one_refused_request_does_not_fail_those_it_is_committed_with(acme: Acme) -> None:
