@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from engine.demo.model import make_model
-from engine.errors import Interrupted, WireError
+from engine.errors import Interrupted, UsageError, WireError
 from tests.integration.link import at, broken
-from tests.integration.simulator import PartnerSimulator, Side
+from tests.integration.simulator import BOREALIS, PartnerSimulator, Side
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "agreement.yaml"
 LAB, PARTNER, ELSEWHERE = "10.20.0.1", "127.0.0.1", "192.0.2.1"
@@ -98,6 +98,19 @@ def test_nothing_is_offered_to_a_gateway_in_a_network_that_the_sender_did_not_na
     assert (sent["state"], [each["policy"] for each in sent["reasons"]]) == ("denied", ["deny-zone"])
     assert zones_of(two.acme, sent["id"]) == [("deny", "outside")]
     assert two.link.asked == ["checkpoint"]
+
+
+def test_who_can_send_is_asked_of_the_network_that_is_named(two: PartnerSimulator, root: str) -> None:
+    def senders(**zone: str) -> set[str]:
+        terms = {"to": BOREALIS, "agreement": two.agreement, "purpose": "evaluation"}
+        answers = two.acme.ask("policy.who-can", action="send", resource=root, **terms, **zone)["answers"]
+        assert answers
+        return {each["principal"] for each in answers if each["decision"] == "permit"}
+
+    assert senders() == senders(zone="partner") != set()
+    assert senders(zone="outside") == set()
+    with pytest.raises(UsageError, match=r"lading\.toml names no zone 'lan'"):
+        senders(zone="lan")
 
 
 @pytest.mark.parametrize("request_", ["checkpoint", "offer", "missing"])

@@ -17,6 +17,7 @@ _OPTIONS = (
     click.option("--to", metavar="ORG", help="For a handoff: to whom."),
     click.option("--agreement", help="For a handoff: under which agreement."),
     click.option("--purpose", help="What for."),
+    click.option("--zone", help="For a handoff: through which network zone; 'partner' unless named."),
     click.option("--only", type=click.Choice(["permit", "deny"]), help="Show only these answers."),
 )
 
@@ -86,7 +87,7 @@ def _files(options: dict[str, Any]) -> tuple[Path, Path, Path | None]:
 
 
 def _given(options: dict[str, Any]) -> dict[str, str]:
-    return {name: options[name] for name in ("to", "agreement", "purpose") if options[name] is not None}
+    return {name: options[name] for name in ("to", "agreement", "purpose", "zone") if options[name] is not None}
 
 
 def _show(session: Session, result: dict[str, Any], only: str | None, *columns: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from engine.errors import UsageError
 from engine.manifest.artifact import Artifact
-from engine.policy.facts import TransferFacts, build_request
+from engine.policy.facts import PARTNER_ZONE, TransferFacts, build_request
 from engine.policy.model import Entity, EntityUid, Request
 from engine.policy.workbench.access import access
 from engine.transfer.facts import agreement_facts
@@ -13,17 +13,19 @@ from engine.workspace.governing.access import told
 from engine.workspace.office import Office
 from engine.workspace.operations import Call, Params
 from engine.workspace.operations.artifacts import facts
+from engine.workspace.zones import OUTSIDE
 
 TRANSFER = frozenset({"initiate", "send", "receive", "approve", "breakGlass"})
 """Actions that are about a handoff, and need one to be described."""
 
 
 class Circumstances(Params):
-    """Under which circumstances: for a handoff, to whom, under which agreement, what for."""
+    """Under which circumstances: for a handoff, to whom, under which agreement, what for, through which network."""
 
     to: str | None = None
     agreement: str | None = None
     purpose: str | None = None
+    zone: str | None = None
 
 
 class WhoCan(Circumstances):
@@ -42,6 +44,7 @@ class WhatCan(Circumstances):
 def who_can(office: Office, call: Call, params: WhoCan) -> dict[str, Any]:
     """Return for everybody in the directory whether they can do something, and why."""
     office.caller(call.token)
+    _demand_zone(office, params.zone)
     engine = office.governance.active.engine()
     if params.action not in engine.bundle.slices:
         known = ", ".join(sorted(engine.bundle.slices))
@@ -54,6 +57,7 @@ def who_can(office: Office, call: Call, params: WhoCan) -> dict[str, Any]:
 def what_can(office: Office, call: Call, params: WhatCan) -> dict[str, Any]:
     """Return for every action, and every artifact here, whether somebody can do it, and why."""
     office.caller(call.token)
+    _demand_zone(office, params.zone)
     engine = office.governance.active.engine()
     members = [each for each in office.directory.members if params.principal in {each.name, each.identity}]
     if not members:
@@ -63,6 +67,14 @@ def what_can(office: Office, call: Call, params: WhatCan) -> dict[str, Any]:
     about = [None, *office.registry.list()]
     asked = _asked(office, params, [members[0].uid], list(engine.bundle.slices), about)
     return told(access(engine, asked, office.clock()))
+
+
+def _demand_zone(office: Office, zone: str | None) -> None:
+    known = sorted({PARTNER_ZONE, OUTSIDE, *office.settings.zones.root})
+    if zone is not None and zone not in known:
+        raise UsageError(
+            f"{office.layout.settings} names no zone {zone!r} under [zones]", remedy=f"Name one of {', '.join(known)}."
+        )
 
 
 def _asked(
@@ -96,7 +108,7 @@ def _handoff(
         destination_region=office.trust.document(to).region,
         initiator="",
         mtls=True,
-        zone="partner",
+        zone=params.zone or PARTNER_ZONE,
         preflight_passed=True,
     )
     under = agreement_facts(office.agreement(params.agreement or "")[1])
