@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.agreement import Agreement, Benchmark, load_agreement, parse_agreement
 
-quick = settings(max_examples=50, deadline=None)
+quick = settings(max_examples=50)
 names = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,20}", fullmatch=True)
 regions = st.from_regex(r"[A-Z]{2}(-[A-Z0-9]{1,3})?", fullmatch=True)
 digests = st.from_regex(r"[0-9a-f]{64}", fullmatch=True)

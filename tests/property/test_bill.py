@@ -23,7 +23,7 @@ def test_the_sample_bill_verifies_from_pinned_trust_alone() -> None:
     assert (account.verdict, account.grade) == ("released", "bilateral")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(place=st.integers(0, len(BILL) - 1), change=st.integers(1, 255))
 def test_any_changed_byte_is_refused(place: int, change: int) -> None:
     changed = bytearray(BILL)
@@ -33,7 +33,7 @@ def test_any_changed_byte_is_refused(place: int, change: int) -> None:
         verify_bill(bytes(changed), SAMPLES / "trust")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(place=st.integers(0, len(BILL) - 1))
 def test_a_lost_or_doubled_byte_is_refused(place: int) -> None:
     for changed in (BILL[:place] + BILL[place + 1 :], BILL[:place] + BILL[place : place + 1] + BILL[place:]):

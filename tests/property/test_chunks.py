@@ -83,7 +83,7 @@ def test_a_header_is_understood_in_whatever_order_it_names_its_tensors(tensors: 
     assert len(found) == len(tensors)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(folders.filter(acceptable), st.randoms(use_true_random=False))
 def test_the_same_files_have_the_same_root_in_whatever_order_they_were_made(
     files: dict[str, bytes], random: Any
@@ -95,7 +95,7 @@ def test_the_same_files_have_the_same_root_in_whatever_order_they_were_made(
     assert [file.path for file in one.manifest.files] == sorted(files)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(folders.filter(acceptable))
 def test_a_packed_folder_can_be_read_and_put_together_again(files: dict[str, bytes]) -> None:
     result = packed(files, list(files))

@@ -114,7 +114,7 @@ filters = st.recursive(
 
 
 @given(text=filters, newest=st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_every_way_to_look_finds_what_the_judge_lets_through(log: LogReader, text: str, newest: bool) -> None:  # noqa: FBT001
     term = parse(text, ASKER)
     wanted = [index for index in range(log.size) if matches(term, log.entry(index))]
@@ -131,7 +131,7 @@ def test_every_way_to_look_finds_what_the_judge_lets_through(log: LogReader, tex
 
 
 @given(text=st.text(max_size=60) | st.text('ab:.-()" *\\or0123', max_size=40))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_any_text_is_a_filter_or_is_refused_at_a_place_in_it(text: str) -> None:
     refused = refusal(text)
 
@@ -139,7 +139,6 @@ def test_any_text_is_a_filter_or_is_refused_at_a_place_in_it(text: str) -> None:
 
 
 @given(text=st.text('type:dcsn-()" a', max_size=30), at=st.integers(0, 30))
-@settings(deadline=None)
 def test_a_completion_continues_the_word_at_the_cursor(text: str, at: int) -> None:
     cursor = min(at, len(text))
 

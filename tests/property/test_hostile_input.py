@@ -36,9 +36,7 @@ def test_a_genuine_sample_is_accepted(name: str) -> None:
 def test_hostile_bytes_are_refused_or_say_what_was_signed(name: str) -> None:
     target = TARGETS[name]
 
-    @settings(
-        max_examples=40 if name in SLOW else 200, deadline=None, suppress_health_check=list(HealthCheck), database=None
-    )
+    @settings(max_examples=40 if name in SLOW else 200, suppress_health_check=list(HealthCheck), database=None)
     @given(data=hostile(target))
     def read(data: bytes) -> None:
         target.accepted(data)

@@ -45,7 +45,7 @@ def test_a_bitmap_says_exactly_what_was_written(bits: list[bool]) -> None:
     assert list(read_bitmap(write_bitmap(bits), len(bits))) == [at for at, bit in enumerate(bits) if bit]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(offers, deliveries)
 def test_any_order_with_duplicates_and_strangers_leaves_exactly_the_rest_missing(
     offer: list[str], delivered: list[list[str]]
@@ -62,7 +62,7 @@ def test_any_order_with_duplicates_and_strangers_leaves_exactly_the_rest_missing
             assert journal.counts(TRANSFER).chunks == len(set(distinct) & arrived)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(offers, st.lists(deliveries, min_size=2, max_size=4))
 def test_markers_at_the_same_time_lose_nothing(offer: list[str], lanes: list[list[list[str]]]) -> None:
     with journals(len(lanes), offer) as opened:
@@ -82,7 +82,7 @@ def test_markers_at_the_same_time_lose_nothing(offer: list[str], lanes: list[lis
         assert opened[0].missing(TRANSFER) == expected(offer, arrived)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(offers, offers, deliveries)
 def test_a_second_offer_misses_exactly_what_the_first_did_not_bring(
     first: list[str], second: list[str], delivered: list[list[str]]

@@ -31,7 +31,7 @@ LEAF_EDITS = st.sampled_from(
         ("leaf", "CAST(leaf || x'ff' AS BLOB)"),
     ]
 )
-RELAXED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+RELAXED = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @contextmanager

@@ -121,7 +121,7 @@ def contents(db: sqlite3.Connection) -> list[object]:
     return found
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_every_edit_of_a_value_is_found(evidence: Evidence, data: st.DataObject) -> None:
     table = data.draw(st.sampled_from(sorted(COLUMNS)))
@@ -146,7 +146,7 @@ def test_every_edit_of_a_value_is_found(evidence: Evidence, data: st.DataObject)
     assert outcome.ok is not changed, (table, column, value, outcome.problems)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_every_deleted_or_added_row_is_found(evidence: Evidence, data: st.DataObject) -> None:
     table = data.draw(st.sampled_from(sorted(COLUMNS)))
@@ -173,7 +173,7 @@ def test_every_deleted_or_added_row_is_found(evidence: Evidence, data: st.DataOb
     assert not evidence.verify(path).ok
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(keep=st.integers(0, SIZES[-1] - 1))
 def test_every_deleted_tail_is_found(evidence: Evidence, keep: int) -> None:
     path = evidence.copy()

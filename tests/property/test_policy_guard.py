@@ -22,7 +22,7 @@ from engine.policy.source import PolicySource, Statement
 from engine.policy.workbench.replay import replay
 from tests.unit.policy.worlds import ADA, DOC, NOON, ROOT, SCHEMA, rule
 
-MANY = settings(max_examples=150, deadline=None)
+MANY = settings(max_examples=150)
 ORGANIZATIONS = ("acme.example", "borealis.example", "cirrus.example")
 STRANGERS = (Entity(EntityUid("User", "zoe"), {"level": 9}), Entity(EntityUid("Team", "far")))
 
@@ -316,7 +316,7 @@ transfers = st.builds(
 ACTIONS = ["initiate", "send", "receive", "approve", "view", "copy", "execute", "deploy"]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_the_starter_policies_decide_like_cedar_alone_wherever_no_guard_speaks(
     starter: PolicyEngine, acme: Directory, data: st.DataObject

@@ -92,7 +92,7 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evidence]:
         yield Evidence(bundle, trust, trust.verify(bundle, predicate_type=MANIFEST_REFERENCE))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(position=st.integers(0, 10_000), bit=st.integers(0, 7))
 def test_no_flipped_bit_changes_what_a_bundle_proves(evidence: Evidence, position: int, bit: int) -> None:
     """Refused, or (in those bytes of a timestamp token that CMS leaves unsigned) of the very same meaning."""
@@ -108,7 +108,7 @@ def test_no_flipped_bit_changes_what_a_bundle_proves(evidence: Evidence, positio
     assert b'"signedTimestamp":' in evidence.bundle[: position % len(flipped)]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.one_of(st.binary(max_size=200), st.text(max_size=200).map(str.encode)))
 def test_no_bytes_whatever_raise_anything_but_a_bad_signature(evidence: Evidence, data: bytes) -> None:
     with pytest.raises(BadSignature):

@@ -133,7 +133,7 @@ def test_a_third_party_that_cosigned_both_logs_makes_it_witnessed(handed: Handed
 
 
 @pytest.mark.parametrize("part", ["bill", "signature", "seal", "annexes"])
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_changed_byte_of_any_part_is_refused(handed: Handed, clear: bytes, part: str, data: st.DataObject) -> None:
     file = clear
