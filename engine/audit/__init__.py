@@ -28,6 +28,7 @@ Start reading at `log` (the one writer) and `verify` (what anybody can check); t
     shipping     the log to a collector, at least once
     static       the log as a folder of tiles and entry bundles, for cold storage and other people's tools
     against_tiles such a folder held against the log
+    against_witness the log held against what a witness saw of it
     proof        one entry's inclusion as a text anybody can check offline
     entry        events as leaves: canonical JSON, pseudonyms, commitments
     schema       the tables, and how the database is opened

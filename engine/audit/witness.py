@@ -30,6 +30,9 @@ BODY_LIMIT: Final = NOTE_LIMIT + 8 * 1024
 TRIES: Final = 3
 """How often a witness that names another size is asked again."""
 
+LARGEST_SIZE: Final = 2**63 - 1
+"""The most entries that a log can have (C2SP tlog-checkpoint)."""
+
 _STATE_LIMIT: Final = 16 * 1024 * 1024
 
 
@@ -155,13 +158,22 @@ def ask_for_cosignature(
     for _ in range(TRIES):
         proof = prove(old, size) if 0 < old < size else []
         status, answer = ask(add_checkpoint_body(old, proof, note))
-        number = answer.strip()
-        if status != HTTPStatus.CONFLICT or not number.isdigit() or len(number) > len(str(size)):
+        known = named_size(status, answer)
+        if known is None or known > size or known == old:
             break
-        if int(number) > size or int(number) == old:
-            break
-        old = int(number)
+        old = known
     return status, answer
+
+
+def named_size(status: int, answer: bytes) -> int | None:
+    """Return the size that a witness says it cosigned last; None if it answers anything else, or no size of a log."""
+    if status != HTTPStatus.CONFLICT:
+        return None
+    try:
+        size = parse_decimal(answer.decode("ascii").strip(), what="the size of a witness")
+    except (UnicodeDecodeError, InputError):
+        return None
+    return size if size <= LARGEST_SIZE else None
 
 
 def _parse_body(body: bytes) -> tuple[int, tuple[bytes, ...], bytes]:

@@ -35,6 +35,9 @@ WITNESS_ANSWERS: Final = frozenset(
     }
 )
 
+WITNESS_LIMIT: Final = 64 << 10
+"""The most bytes of a witness's answer: signature lines, a number, or a reason."""
+
 Answer = TypeVar("Answer", bound=Message)
 
 
@@ -105,7 +108,8 @@ class CourierPartner:
 
     def add_checkpoint(self, body: bytes) -> tuple[int, bytes]:
         """Ask the partner's witness."""
-        answer = self._courier.call("POST", "/v1/witness/add-checkpoint", body, accept=WITNESS_ANSWERS)
+        path = "/v1/witness/add-checkpoint"
+        answer = self._courier.call("POST", path, body, limit=WITNESS_LIMIT, accept=WITNESS_ANSWERS)
         return answer.status, answer.body
 
     def tile(self, origin: str, path: str) -> bytes:

@@ -37,11 +37,21 @@ def seek_cosignature(parts: Parts, partner: Partner, organization: str, note: by
     size = read_checkpoint(note).size
     status, answer = ask_for_cosignature(partner.add_checkpoint, parts.prove_consistency, note)
     if status == HTTPStatus.OK:
-        parts.add_cosignature(size, answer, organization)
-        parts.recorder.record(_witnessed("witness.received", parts, organization, size))
+        keep_cosignature(parts, organization, size, answer)
         return True
     parts.recorder.record(_witnessed("witness.refused", parts, organization, size, answer.decode("utf-8", "replace")))
     return False
+
+
+def keep_cosignature(parts: Parts, organization: str, size: int, lines: bytes) -> None:
+    """Keep a partner's cosignature of this log's checkpoint at a size, and record that it came.
+
+    Raises:
+        BadSignature: none of the partner's pinned witness keys made it.
+        InputError: it is malformed.
+    """
+    parts.add_cosignature(size, lines, organization)
+    parts.recorder.record(_witnessed("witness.received", parts, organization, size))
 
 
 def collect_evidence(parts: Parts, partner: Partner, organization: str, transfer: str) -> bytes:

@@ -259,6 +259,20 @@ def test_an_unknown_partner_is_refused_before_anything_happens(pair: Handoff) ->
         pair.acme.ask("transfer.send", order(pair, root, partner="cygnus.example"))
 
 
+def test_a_log_is_held_against_what_a_partner_saw_over_the_line(pair: Handoff) -> None:
+    command = lading(pair.acme, "audit", "verify", "--against", "partner", "--json")
+
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+
+    [found] = json.loads(done.stdout)["partners"]
+    assert (done.returncode, found["verdict"]) == (0, "extends"), done.stdout
+    pair.borealis.stop()
+    alone = subprocess.run(command, check=False, capture_output=True, text=True)
+    pair.borealis.start()
+    [found] = json.loads(alone.stdout)["partners"]
+    assert (alone.returncode, found["verdict"]) == (6, "unreachable"), alone.stdout
+
+
 def test_both_gateways_go_on_after_the_key_of_a_log_was_rotated(pair: Handoff) -> None:
     before = pair.acme.ask("transfer.send", order(pair, packed(pair, "before-rotation", size=1 << 20)))
     rotation = lading(

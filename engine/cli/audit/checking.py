@@ -1,14 +1,28 @@
 """`lading audit verify`: does the whole log hold together."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
-from engine.cli.command import Session, verb
+from engine.cli.command import FAILED, Session, verb
 from engine.cli.progress import Bar, entries
-from engine.errors import LogTampered, UsageError
+from engine.errors import LogTampered, UsageError, WireError
 from engine.text import printable
+
+CODES: Final = {
+    "agrees": 0,
+    "extends": 0,
+    "set-back": LogTampered.exit_code,
+    "forked": LogTampered.exit_code,
+    "contradicted": LogTampered.exit_code,
+    "forgot": FAILED,
+    "unclear": WireError.exit_code,
+    "unreachable": WireError.exit_code,
+}
+"""What a partner's verdict makes of the exit code; the lowest that is not 0 is the worst."""
+
+MARKS: Final = {0: ("✔", "green"), LogTampered.exit_code: ("✘", "red")}
 
 
 @click.command(
@@ -17,9 +31,12 @@ Examples:
   lading -C acme audit verify
   lading -C acme audit verify --incremental
   lading -C acme audit verify --against tiles --tiles cold
+  lading -C acme audit verify --against partner
+  lading -C acme audit verify --against partner borealis.example
   lading -C acme audit verify --json
 """
 )
+@click.argument("partner", required=False)
 @click.option(
     "--incremental",
     is_flag=True,
@@ -27,9 +44,10 @@ Examples:
 )
 @click.option(
     "--against",
-    type=click.Choice(["remembered", "tiles"]),
+    type=click.Choice(["remembered", "tiles", "partner"]),
     default="remembered",
-    help="What to hold the log against: checkpoints remembered outside it, or a folder of tiles as well.",
+    help="What to hold the log against: checkpoints remembered outside it; as well, a folder of tiles, or what "
+    "partners saw of it.",
 )
 @click.option(
     "--tiles",
@@ -38,7 +56,7 @@ Examples:
     help="The folder that 'lading audit tiles' wrote, for --against tiles.",
 )
 @verb
-def verify(session: Session, *, incremental: bool, against: str, tiles: Path | None) -> int:
+def verify(session: Session, *, incremental: bool, against: str, tiles: Path | None, partner: str | None) -> int:
     """Verify the whole log against this organization's pinned key and every checkpoint remembered outside it.
 
     In full, it verifies former logs as well, and that each log goes on from where the one before was. --incremental
@@ -46,7 +64,11 @@ def verify(session: Session, *, incremental: bool, against: str, tiles: Path | N
 
     --against tiles compares every leaf and every tile of the folder, too; the longer of the two must extend the other.
 
-    Exits 4 and says what differs, and where, when anything does.
+    --against partner asks the witness of PARTNER, or of every partner, what it saw of this log, once the log holds
+    together by itself. A witness that saw less is shown that the log only grew, and cosigns it.
+
+    Exits 4 and says what differs, and where, when anything does; 5 when a witness has forgotten what it cosigned;
+    6 when one cannot be asked.
     """
     from engine.workspace.log.record import verify_log
     from engine.workspace.log.tiles import hold_against
@@ -54,14 +76,27 @@ def verify(session: Session, *, incremental: bool, against: str, tiles: Path | N
 
     if (against == "tiles") != (tiles is not None):
         raise UsageError("--against tiles and --tiles DIR go together", remedy="Name both, or neither.")
+    if partner is not None and against != "partner":
+        raise UsageError(
+            f"{printable(partner)} is not asked without --against partner", remedy="Add it, or leave the name out."
+        )
     with Bar("verifying", enabled=not session.as_json, amount=entries) as bar:
         report: dict[str, Any] = verify_log(session.home, bar.update, incremental=incremental)
         report["former"] = verify_continuations(session.home, bar.update) if report["ok"] and not incremental else []
         if tiles is not None:
             report |= hold_against(session.home, tiles, report, bar.update)
     report["ok"] = report["ok"] and not any(former["problems"] for former in report["former"])
+    if not report["ok"]:
+        session.show(report, differences)
+        return LogTampered.exit_code
+    code = 0
+    if against == "partner":
+        report |= session.act("witness.compare", {"partner": partner})
+        codes = [CODES[each["verdict"]] for each in report["partners"]]
+        code = min(filter(None, codes), default=0)
+        report["ok"] = LogTampered.exit_code not in codes
     session.show(report, _verified)
-    return 0 if report["ok"] else LogTampered.exit_code
+    return code
 
 
 def _unread(report: dict[str, Any]) -> str:
@@ -77,16 +112,22 @@ def _unread(report: dict[str, Any]) -> str:
 
 
 def _verified(report: dict[str, Any]) -> str:
-    if report["ok"]:
-        witnessed = [f"up to entry {size} by {name}" for name, size in report["witnessed"].items()]
-        return (
-            f"{click.style('✔', fg='green')} {report['size']} entries of {report['origin']} hold together\n"
-            f"  root       {report['root']}\n"
-            f"  remembered {report['remembered']} earlier checkpoints agree\n"
-            f"  witnessed  {', '.join(witnessed) or 'by nobody yet'}{_unread(report)}{_folder(report)}"
-            f"{''.join(map(_former, report.get('former', ())))}"
-        )
-    return differences(report)
+    """Word what holds together, and what partners say to it."""
+    witnessed = [f"up to entry {size} by {name}" for name, size in report["witnessed"].items()]
+    return (
+        f"{click.style('✔', fg='green')} {report['size']} entries of {report['origin']} hold together\n"
+        f"  root       {report['root']}\n"
+        f"  remembered {report['remembered']} earlier checkpoints agree\n"
+        f"  witnessed  {', '.join(witnessed) or 'by nobody yet'}{_unread(report)}{_folder(report)}"
+        f"{''.join(map(_former, report['former']))}{''.join(map(_partner, report.get('partners', ())))}"
+    )
+
+
+def _partner(found: dict[str, Any]) -> str:
+    """Say what a partner's witness saw of this log."""
+    mark, colour = MARKS.get(CODES[found["verdict"]], ("▲", "yellow"))
+    remedy = f"\n    to do    {found['remedy']}" if found["remedy"] else ""
+    return f"\n{click.style(mark, fg=colour)} {found['partner']}: {found['means']}{remedy}"
 
 
 def _folder(report: dict[str, Any]) -> str:

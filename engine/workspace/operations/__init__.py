@@ -122,6 +122,7 @@ def _governing() -> dict[str, tuple[Operation, type[Params]]]:
         "fork.resolve": (forks.resolve, forks.Resolve),
         "witness.pin": (witnesses.pin, witnesses.Pin),
         "witness.unpin": (witnesses.unpin, witnesses.Named),
+        "witness.compare": (witnesses.compare, witnesses.Asked),
         "witness.add-cosignature": (witnesses.add_cosignature, witnesses.Cosigned),
         "policy.who-can": (access.who_can, access.WhoCan),
         "policy.what-can": (access.what_can, access.WhatCan),

@@ -1,4 +1,4 @@
-"""Witnesses of this log: pin a third party, let one go, take in a cosignature that came as a file."""
+"""Witnesses of this log: pin and unpin a third party, take in a cosignature as a file, ask partners what they saw."""
 
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from engine.events import Event, event_id, timestamp
 from engine.signing.witnesses import PinnedWitness, make_pin
 from engine.workspace.office import Office
 from engine.workspace.operations import Call, Params
+from engine.workspace.witness.comparing import compare_with_partner, witnessing_partners
 from engine.workspace.witness.cosigning import read_cosigned
 from engine.workspace.witness.witnessing import known_witnesses
 
@@ -35,6 +36,12 @@ class Cosigned(Params):
     """`file`: the cosigned checkpoint."""
 
     file: Path
+
+
+class Asked(Params):
+    """`partner`: whose witness is asked; every partner's if None."""
+
+    partner: str | None = Field(default=None, max_length=253)
 
 
 def pin(office: Office, call: Call, params: Pin) -> dict[str, JSON]:
@@ -93,6 +100,17 @@ def add_cosignature(office: Office, call: Call, params: Cosigned) -> dict[str, J
         )
     office.remember_own()
     return {"size": size, "witnesses": list(names)}
+
+
+def compare(office: Office, call: Call, params: Asked) -> dict[str, JSON]:
+    """Hold this log against what partners' witnesses saw of it; see `compare_with_partner`.
+
+    Raises:
+        InputError: the named one is not a confirmed partner.
+        UsageError: nobody can be asked.
+    """
+    asked = witnessing_partners(office, params.partner)
+    return {"partners": [compare_with_partner(office, call, organization) for organization in asked]}
 
 
 def _event(kind: str, who: str, pinned: PinnedWitness, at: str) -> Event:

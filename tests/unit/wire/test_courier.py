@@ -16,6 +16,7 @@ import pytest
 from engine.digest import sha256
 from engine.errors import Interrupted, Refused, UntrustedPeer, WireError
 from engine.events import system_clock
+from engine.transfer.courier import CourierPartner
 from engine.wire import dial
 from engine.wire.courier import Courier
 from engine.wire.dial import Line, Partner
@@ -204,6 +205,11 @@ class TestWhatIsAnswered:
         flood = b"HTTP/1.1 200 OK\r\nContent-Length: 101\r\n\r\n"
         with pytest.raises(WireError, match="at most 100 make sense"):
             Courier(stage(answering(flood))).call("GET", "/v1/trust", limit=100)
+
+    def test_a_witness_has_little_to_say(self, stage: Any) -> None:
+        flood = b"HTTP/1.1 409 Conflict\r\nContent-Length: 65537\r\n\r\n"
+        with pytest.raises(WireError, match="at most 65536 make sense"):
+            CourierPartner(Courier(stage(answering(flood)))).add_checkpoint(b"old 3\n\nnote")
 
     @pytest.mark.parametrize("how", [b"", b"Transfer-Encoding: chunked\r\n"])
     def test_an_answer_that_does_not_say_where_it_ends_is_not_believed(self, stage: Any, how: bytes) -> None:
