@@ -214,7 +214,7 @@ def test_a_chunk_damaged_in_the_store_keeps_the_artifact_in_quarantine(pair: Han
 def test_ctrl_c_breaks_off_and_the_next_send_goes_on(pair: Handoff) -> None:
     root = packed(pair, "broken-off")
     wish = ["--artifact", root, "--to", "borealis.example", "--agreement", pair.agreement, "--purpose", "evaluation"]
-    command = lading(pair.acme, "--as", "ada", "send", *wish, "--rate-limit", "6")
+    command = lading(pair.acme, "--as", "ada", "send", *wish, "--rate-limit", "1")
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     wait_for(lambda: standing(pair, "broken-off:1") == "sending")
