@@ -1,5 +1,6 @@
 """What all modes share: status on top, a table, the details beside it or over it, notes and keys below."""
 
+from abc import abstractmethod
 from typing import ClassVar, Protocol
 
 from textual.app import ComposeResult
@@ -12,6 +13,7 @@ from tui.state.excerpt import Page
 from tui.state.glyphs import ASCII
 from tui.state.line import Line, Piece, Role, with_note
 from tui.state.session import Session
+from tui.widgets.abstract import Abstract
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.key_line import KeyLine
 from tui.widgets.note_line import NoteLine
@@ -31,7 +33,7 @@ class Narrowing(Protocol):
         ...
 
 
-class ModeScreen(Screen[None]):
+class ModeScreen(Screen[None], metaclass=Abstract):
     """A mode. On a narrow terminal the details cover the table; on a wide one they stand beside it."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012 - Textual's own annotation
@@ -65,33 +67,33 @@ class ModeScreen(Screen[None]):
         self.following = self.STARTS_FOLLOWING
         self._note: Piece | None = None
 
+    @abstractmethod
     def make_table(self) -> Table:
         """Return the table of this mode."""
-        raise NotImplementedError
 
+    @abstractmethod
     def make_detail(self, width: int) -> Page:
         """Return the details of what the cursor stands on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def summary(self) -> Line:
         """Return what the note line says of the table."""
-        raise NotImplementedError
 
+    @abstractmethod
     def narrow(self, text: str) -> Narrowing:
         """Show only what matches a filter, if it has no problem."""
-        raise NotImplementedError
 
+    @abstractmethod
     def filter_text(self) -> str:
         """Return the filter in force."""
-        raise NotImplementedError
 
+    @abstractmethod
     def copied(self) -> str | None:
         """Return what a copy of the line under the cursor is, or None when there is no line."""
-        raise NotImplementedError
 
+    @abstractmethod
     def news(self) -> int | None:
         """Return the position that following keeps the cursor on."""
-        raise NotImplementedError
 
     def compose(self) -> ComposeResult:
         """Arrange the widgets."""

@@ -1,5 +1,6 @@
 """A table of lines with a cursor. It asks for the lines it shows and for no others."""
 
+from abc import abstractmethod
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -11,10 +12,11 @@ from textual.strip import Strip
 
 from tui.state.glyphs import Glyphs
 from tui.state.line import Line, Piece, Role
+from tui.widgets.abstract import Abstract
 from tui.widgets.painted import Painted
 
 
-class Table(Painted, can_focus=True):
+class Table(Painted, can_focus=True, metaclass=Abstract):
     """Draws a heading and the visible lines, moves the cursor, and tells its screen about both."""
 
     DEFAULT_CSS = "Table { height: 1fr; width: 1fr; }"
@@ -50,17 +52,17 @@ class Table(Painted, can_focus=True):
         self._shown: dict[int, Line] = {}
         self._updating = False
 
+    @abstractmethod
     def count(self) -> int:
         """Return how many lines there are."""
-        raise NotImplementedError
 
+    @abstractmethod
     def heading(self, width: int) -> Line:
         """Return the names of the columns."""
-        raise NotImplementedError
 
+    @abstractmethod
     def line(self, position: int, width: int) -> Line:
         """Return one line of the table."""
-        raise NotImplementedError
 
     @property
     def in_view(self) -> range:
