@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from engine.custody.statements import fresh_nonce, fresh_transfer
+from engine.digest import JSON
 from engine.errors import Interrupted, LadingError, PartnerUnreachable
 from engine.transfer.outgoing import FIRST_STEP, Order, Outgoing
 from engine.transfer.parts import Parts
@@ -61,10 +62,10 @@ def run(parts: Parts, transfer: Outgoing) -> Outgoing:
         try:
             transfer = _step(parts, transfer)
         except (Interrupted, PartnerUnreachable) as broken:
-            _stand(parts, transfer, "interrupted", str(broken))
+            _pause(parts, transfer, str(broken))
             raise
         except KeyboardInterrupt:
-            _stand(parts, transfer, "interrupted", "a person stopped it")
+            _pause(parts, transfer, "a person stopped it")
             raise
         except LadingError as error:
             _fail(parts, transfer, error)
@@ -76,6 +77,19 @@ def _step(parts: Parts, transfer: Outgoing) -> Outgoing:
     if parts.stop.is_set():
         raise Interrupted("the transfer was told to stop", remedy="Run 'lading send' again to go on.")
     return STEPS[transfer.step](parts, transfer)
+
+
+def _pause(parts: Parts, transfer: Outgoing, why: str) -> None:
+    """Record that the transfer stops for now, at which step, and how far it came."""
+    now = parts.table.get(transfer.id)
+    payload: dict[str, JSON] = {
+        "step": now.step,
+        "why": why,
+        "acknowledged": now.chunks_done,
+        "chunks": now.chunks_total,
+    }
+    parts.recorder.record(transfer_event(now, "transfer.paused", fresh_nonce(), payload))
+    _stand(parts, now, "interrupted", why)
 
 
 def _stand(parts: Parts, transfer: Outgoing, state: str, detail: str) -> Outgoing:

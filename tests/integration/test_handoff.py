@@ -226,6 +226,7 @@ def test_ctrl_c_breaks_off_and_the_next_send_goes_on(pair: Handoff) -> None:
     assert running.returncode == 6
     assert b"run the same command again" in said
     assert sent["state"] == "completed"
+    assert events(pair.acme, sent["id"]).count("transfer.paused") == 1
 
 
 def test_a_second_gateway_of_one_workspace_is_refused(pair: Handoff) -> None:
