@@ -38,7 +38,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/policy.py
 	$(BIN)/python benchmarks/audit.py
 
-soak: $(READY)  # about 15 minutes; fuzzing needs Linux on x86-64, failing system calls need strace
+soak: $(READY)  # about 10 minutes; fuzzing needs Linux on x86-64, failing system calls need strace
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement tests/fuzz/requirements.txt \
 		|| echo "no Atheris for this machine: fuzzing is skipped"
 	$(BIN)/python -m tests.soak
