@@ -8,11 +8,14 @@ import click
 from engine.cli.command import Session, verb
 from engine.cli.progress import Bar, size
 from engine.errors import UsageError
+from engine.text import printable
+
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @click.group()
 def backup() -> None:
-    """Backups: everything of a workspace but its keys, in one file, also while its gateway runs."""
+    """Backups: everything of a workspace in one file, its keys only encrypted, also while its gateway runs."""
 
 
 @backup.command(
@@ -20,41 +23,60 @@ def backup() -> None:
 Examples:
   lading -C acme --as ada backup create -o /srv/backups/acme-2026-12-01.tar
   lading -C acme --as ada backup create --store -o /srv/backups/acme-whole.tar
+  lading -C acme --as ada backup create --keys-for age1… --keys-for-file safe.txt -o /srv/backups/acme-keys.tar
 """
 )
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file; it must be new."
 )
 @click.option("--store", is_flag=True, help="Put received artifacts into it, sealed as they are.")
+@click.option(
+    "--keys-for", multiple=True, metavar="RECIPIENT", help="Put the keys into it, encrypted to somebody: age1…."
+)
+@click.option("--keys-for-file", type=FILE, help="Put them into it, encrypted to each recipient in a file, one a line.")
 @verb
-def create(session: Session, output: Path, *, store: bool) -> None:
+def create(
+    session: Session, output: Path, keys_for: tuple[str, ...], keys_for_file: Path | None, *, store: bool
+) -> None:
     """Back this workspace up. The file gets its name only after it was read again and its log verified.
 
-    Private keys are not in it: keep copies of keys/ apart, and encrypted. Who asks needs the right to govern.
+    Private keys are in it only with --keys-for, encrypted with age: whoever holds the identity of one of the recipients
+    can sign as this organization. Who asks needs the right to govern.
     """
+    from engine.custody.age import read_recipients
+
     with Bar("copying", enabled=not session.as_json) as bar:
-        params = {"file": str(output.absolute()), "store": store}
+        recipients = [*keys_for, *(read_recipients(keys_for_file) if keys_for_file else ())]
+        params = {"file": str(output.absolute()), "store": store, "keys_for": recipients}
         result = session.act("backup.create", params, bar.update)
     session.show(result, _created)
 
 
-@backup.command(epilog="\b\nExamples:\n  lading backup verify /srv/backups/acme-2026-12-01.tar")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@backup.command(
+    epilog="\b\nExamples:\n  lading backup verify /srv/backups/acme-2026-12-01.tar"
+    "\n  lading backup verify /srv/backups/acme-keys.tar --identity safe.key"
+)
+@click.argument("file", type=FILE)
+@click.option("--identity", type=FILE, help="A file of age identities: decrypt the keys in it, too.")
 @verb
-def verify(session: Session, file: Path) -> None:
+def verify(session: Session, file: Path, identity: Path | None) -> None:
     """Verify a backup: every byte, and the log in it by the key that its own trust document names."""
     from engine.workspace.keeping.restoring import verify_backup
 
     with Bar("reading", enabled=not session.as_json) as bar:
-        report = verify_backup(file, bar.update)
+        report = verify_backup(file, bar.update, identity)
     session.show(report, lambda found: _told(found, f"{click.style('✔', fg='green')} {file} is whole"))
 
 
-@backup.command(epilog="\b\nExamples:\n  lading backup restore /srv/backups/acme-2026-12-01.tar acme-restored")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@backup.command(
+    epilog="\b\nExamples:\n  lading backup restore /srv/backups/acme-2026-12-01.tar acme-restored"
+    "\n  lading backup restore /srv/backups/acme-keys.tar acme-restored --identity safe.key"
+)
+@click.argument("file", type=FILE)
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--identity", type=FILE, help="A file of age identities: put the keys back, too.")
 @verb
-def restore(session: Session, file: Path, folder: Path) -> None:
+def restore(session: Session, file: Path, folder: Path, identity: Path | None) -> None:
     """Restore a backup to a new folder, to be read, verified and exported from.
 
     Nothing is recorded there before 'lading backup continue' has opened the next log: this one may be behind what
@@ -63,8 +85,9 @@ def restore(session: Session, file: Path, folder: Path) -> None:
     from engine.workspace.keeping.restoring import restore_backup
 
     with Bar("reading", enabled=not session.as_json) as bar:
-        report = restore_backup(file, folder.absolute(), bar.update)
-    session.show(report, lambda found: _told(found, f"restored {folder}, to be read and verified; keys/ is not in it"))
+        report = restore_backup(file, folder.absolute(), bar.update, identity)
+    keys = "with its keys" if report["keys_opened"] else "without keys/"
+    session.show(report, lambda found: _told(found, f"restored {folder}, to be read and verified, {keys}"))
 
 
 @backup.command(
@@ -78,7 +101,8 @@ def restore(session: Session, file: Path, folder: Path) -> None:
 def continue_(session: Session, reason: str, *, new_key: bool) -> None:
     """Let a restored workspace record again, in a new log that names the last witnessed checkpoint of the former.
 
-    Put keys/ back first. Partners take the new log once they have confirmed the new trust document.
+    Put keys/ back first, if the restore did not. Partners take the new log once they have confirmed the new trust
+    document.
     """
     from engine.workspace.keeping.restoring import continue_restored
 
@@ -114,5 +138,13 @@ def _told(report: dict[str, Any], what: str) -> str:
             f"  log        {report['log']['size']} entries of {report['log']['origin']} hold together",
             f"  files      {report['files']}",
             f"  store      {sealed}",
+            f"  keys       {_keys(report)}",
         ]
     )
+
+
+def _keys(report: dict[str, Any]) -> str:
+    if not report["recipients"]:
+        return "not in it"
+    known = ", ".join(printable(each) for each in report["recipients"])
+    return f"{'decrypted' if report['keys_opened'] else 'in it'}, encrypted to {known}"

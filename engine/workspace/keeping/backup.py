@@ -1,7 +1,7 @@
-"""A backup: one file with everything of a workspace but its keys, as it was at one moment of its log.
+"""A backup: one file with everything of a workspace, as it was at one moment of its log; its keys only encrypted.
 
-A tar archive (POSIX.1-2001): a member `workspace/<path>` per file, and at the end `backup.json`, canonical JSON that
-names each with size and SHA-256. `docs/formats/backup.md` has the format.
+A tar archive (POSIX.1-2001): a member `workspace/<path>` per file, `keys.age` if the keys were asked for, and at the
+end `backup.json`, canonical JSON that names each with size and SHA-256. `docs/formats/backup.md` has the format.
 
 INVARIANTS
 - The log is copied last, so that it has every entry that anything else in the archive rests on.
@@ -17,7 +17,7 @@ import secrets
 import shutil
 import sqlite3
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,15 +27,17 @@ from typing import IO, Any, Final
 from engine import __version__
 from engine.audit.checkpoint import read_checkpoint
 from engine.audit.reader import LogReader
-from engine.digest import JSON, canonical
+from engine.digest import JSON, canonical, sha256
 from engine.errors import StoreError, UsageError, WorkspaceError
 from engine.events import timestamp
 from engine.files import sync_folder
+from engine.workspace.keeping.keyring import seal_keys
 from engine.workspace.layout import Layout
 from engine.workspace.settings import load_settings
 
 FORMAT: Final = "lading/backup/v1"
 MANIFEST: Final = "backup.json"
+KEYS: Final = "keys.age"
 PREFIX: Final = "workspace/"
 
 _PASSING: Final = frozenset({"owner.lock", "erasing", "restored", "verified.json"})
@@ -72,6 +74,12 @@ class _Archive:
         self.files.append({"path": held.name, "size": size, "sha256": hashed.hexdigest()})
         self._progress({"step": "copying", "done": 0, "total": 0, "detail": held.name})
 
+    def add_keys(self, folder: Path, recipients: Sequence[str]) -> JSON:
+        """Add the keys, encrypted to recipients; return what the manifest says of them."""
+        body = seal_keys(folder, recipients)
+        self._tar.addfile(_member(KEYS, len(body)), io.BytesIO(body))
+        return {"recipients": list(recipients), "size": len(body), "sha256": sha256(body)}
+
     def finish(self, manifest: dict[str, JSON]) -> None:
         """Add the manifest, and end the archive."""
         files = sorted(self.files, key=lambda each: str(each["path"]))  # type: ignore[index,call-overload]
@@ -98,7 +106,14 @@ class _Hashing(io.RawIOBase):
 
 
 def create_backup(
-    layout: Layout, output: Path, *, store: bool, now: datetime, check: Callable[[Path], object], progress: Progress
+    layout: Layout,
+    output: Path,
+    *,
+    store: bool,
+    recipients: Sequence[str] = (),
+    now: datetime,
+    check: Callable[[Path], object],
+    progress: Progress,
 ) -> dict[str, JSON]:
     """Write a backup of a workspace to a new file, while its owner goes on.
 
@@ -106,6 +121,7 @@ def create_backup(
         layout: the workspace.
         output: the file, absolute.
         store: whether received artifacts go into it, sealed as they are.
+        recipients: age recipients that the keys are encrypted to, each once; without any, the keys stay out.
         now: what to date it.
         check: called with the finished file before it gets its name; raises if it would not do.
         progress: told of each file that was copied.
@@ -121,7 +137,7 @@ def create_backup(
     try:
         scratch.mkdir(mode=0o700)
         written = scratch / "archive"
-        report = _write(layout, written, scratch, store=store, now=now, progress=progress)
+        report = _write(layout, written, scratch, store=store, recipients=recipients, now=now, progress=progress)
         check(written)
         os.link(written, output)  # never over a file that came meanwhile
         sync_folder(output.parent)
@@ -137,7 +153,14 @@ def create_backup(
 
 
 def _write(
-    layout: Layout, written: Path, scratch: Path, *, store: bool, now: datetime, progress: Progress
+    layout: Layout,
+    written: Path,
+    scratch: Path,
+    *,
+    store: bool,
+    recipients: Sequence[str],
+    now: datetime,
+    progress: Progress,
 ) -> dict[str, JSON]:
     plain = list(_plain_files(layout))
     sealed = [held for held in plain if held.source.is_relative_to(layout.store)]
@@ -151,6 +174,8 @@ def _write(
             if path != layout.search_database:
                 archive.add(Held(f"state/{path.name}", _copied(path, scratch / path.name)))
         manifest = _manifest(layout, scratch / layout.audit_database.name, now)
+        if recipients:
+            manifest["keys"] = archive.add_keys(layout.keys, recipients)
         archive.finish(manifest | {"store": {"files": len(sealed), "included": store}})
         file.flush()
         os.fsync(file.fileno())

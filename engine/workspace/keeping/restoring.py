@@ -16,16 +16,19 @@ import secrets
 import shutil
 import tarfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any, Final
 
 from engine.audit.holds import holds_of
 from engine.audit.reader import LogReader
-from engine.digest import JSON, canonical, parse_json
+from engine.digest import JSON, canonical, parse_json, sha256
 from engine.errors import InputError, IntegrityError, LadingError, StoreError, UsageError
 from engine.files import sync_folder, write_atomic
-from engine.workspace.keeping.backup import FORMAT, MANIFEST, PREFIX, Progress
+from engine.workspace.keeping.backup import FORMAT, KEYS, MANIFEST, PREFIX, Progress
+from engine.workspace.keeping.keyring import LIMIT as KEYS_LIMIT
+from engine.workspace.keeping.keyring import open_keys, put_back
 from engine.workspace.layout import Layout
 from engine.workspace.log.record import verify_log
 from engine.workspace.origins.continuing import continue_log
@@ -41,22 +44,45 @@ _SEALED: Final = "state/store/"
 Digests = dict[str, tuple[int, str]]
 
 
-def verify_backup(file: Path, progress: Progress = lambda _: None) -> dict[str, JSON]:
+@dataclass(frozen=True, slots=True)
+class _Unpacked:
+    """What a backup says of itself, and the keys in it, encrypted; None if it has none."""
+
+    report: dict[str, Any]
+    keys: bytes | None
+
+
+def verify_backup(file: Path, progress: Progress = lambda _: None, identities: Path | None = None) -> dict[str, JSON]:
     """Verify a backup, every byte of it, and the log in it; nothing is left behind.
+
+    Args:
+        file: the backup.
+        progress: told how much was read.
+        identities: a file of age identities; with it, the keys are decrypted, too.
 
     Raises:
         IntegrityError: it is not what was written, or its log does not verify.
-        InputError: it is no backup, or of a later release.
+        InputError: it is no backup, or of a later release; or there is no identity in the file.
+        UsageError: it has no keys, or they are encrypted to others.
     """
     with TemporaryDirectory(prefix="lading-backup-") as folder:
-        return _unpack(file, Path(folder), lambda name: not name.startswith(_SEALED), progress)
+        unpacked = _unpack(file, Path(folder), lambda name: not name.startswith(_SEALED), progress)
+        return {**unpacked.report, **_opened(file, unpacked, identities)[1]}
 
 
-def restore_backup(file: Path, folder: Path, progress: Progress = lambda _: None) -> dict[str, JSON]:
+def restore_backup(
+    file: Path, folder: Path, progress: Progress = lambda _: None, identities: Path | None = None
+) -> dict[str, JSON]:
     """Restore a backup to a new folder.
 
+    Args:
+        file: the backup.
+        folder: where to.
+        progress: told how much was read.
+        identities: a file of age identities; with it, the keys are put back, too.
+
     Raises:
-        UsageError: the folder holds something.
+        UsageError: the folder holds something; or as `verify_backup`.
         IntegrityError, InputError: as `verify_backup`; nothing was restored.
         StoreError: the disk is full.
     """
@@ -65,8 +91,11 @@ def restore_backup(file: Path, folder: Path, progress: Progress = lambda _: None
     scratch = folder.parent / f".{folder.name}.{secrets.token_hex(6)}.tmp"
     try:
         scratch.mkdir(mode=0o700, parents=True)
-        report = _unpack(file, scratch, lambda _: True, progress)
-        write_atomic(Layout(scratch).restored, canonical(report["log"]), mode=0o600)
+        unpacked = _unpack(file, scratch, lambda _: True, progress)
+        keys, told = _opened(file, unpacked, identities)
+        if keys:
+            put_back(Layout(scratch).keys, keys)
+        write_atomic(Layout(scratch).restored, canonical(unpacked.report["log"]), mode=0o600)
         for each in (scratch, *(path for path in scratch.rglob("*") if path.is_dir())):
             sync_folder(each)
         if folder.exists():
@@ -79,7 +108,7 @@ def restore_backup(file: Path, folder: Path, progress: Progress = lambda _: None
         ) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return report
+    return {**unpacked.report, **told}
 
 
 def continue_restored(home: Path, *, who: str, reason: str, new_key: bool = False) -> dict[str, JSON]:
@@ -110,9 +139,19 @@ def continue_restored(home: Path, *, who: str, reason: str, new_key: bool = Fals
     return {**opened, "holds": held}
 
 
-def _unpack(file: Path, folder: Path, keep: Callable[[str], bool], progress: Progress) -> dict[str, JSON]:
+def _opened(file: Path, unpacked: _Unpacked, identities: Path | None) -> tuple[dict[str, bytes], dict[str, JSON]]:
+    """Return the keys in a backup, as far as they can and should be decrypted, and what to tell of them."""
+    if identities is None:
+        return {}, {"keys_opened": False}
+    if unpacked.keys is None:
+        raise UsageError(f"{file} holds no keys", remedy="Leave --identity out, and put keys/ back by hand.")
+    return open_keys(unpacked.keys, identities, what=str(file)), {"keys_opened": True}
+
+
+def _unpack(file: Path, folder: Path, keep: Callable[[str], bool], progress: Progress) -> _Unpacked:
     """Unpack a backup into an empty folder, check all of it, and return what it says of itself."""
     found: Digests = {}
+    keys: bytes | None = None
     manifest: Mapping[str, Any] | None = None
     try:
         with file.open("rb") as source, tarfile.open(fileobj=source, mode="r:") as archive:
@@ -123,6 +162,8 @@ def _unpack(file: Path, folder: Path, keep: Callable[[str], bool], progress: Pro
                 body = _body(file, archive, member)
                 if member.name == MANIFEST:
                     manifest = _read_manifest(file, body, member.size)
+                elif member.name == KEYS:
+                    keys = _read_keys(file, body, member.size, keys)
                 else:
                     name = _checked(file, member.name, found)
                     found[name] = _take(body, folder / name if keep(name) else None)
@@ -137,7 +178,8 @@ def _unpack(file: Path, folder: Path, keep: Callable[[str], bool], progress: Pro
     if manifest is None:
         raise _altered(file, f"it has no {MANIFEST} at its end")
     _compare(file, manifest, found)
-    return _examined(file, folder, manifest, progress)
+    _compare_keys(file, manifest, keys)
+    return _Unpacked(_examined(file, folder, manifest, progress), keys)
 
 
 def _body(file: Path, archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
@@ -204,6 +246,25 @@ def _compare(file: Path, manifest: Mapping[str, Any], found: Digests) -> None:
             raise _altered(file, f"{name[:80]!a} is {found.get(name)}, {MANIFEST} says {named.get(name)}")
 
 
+def _read_keys(file: Path, body: IO[bytes], size: int, before: bytes | None) -> bytes:
+    if before is not None or size > KEYS_LIMIT:
+        raise _altered(file, f"it has {KEYS} twice, or of {size} bytes, expected at most {KEYS_LIMIT}")
+    return body.read()
+
+
+def _compare_keys(file: Path, manifest: Mapping[str, Any], keys: bytes | None) -> None:
+    """Hold the encrypted keys against the manifest; to whom they are encrypted is only its word."""
+    said = manifest.get("keys")
+    found = None if keys is None else {"size": len(keys), "sha256": sha256(keys)}
+    named = {name: said.get(name) for name in ("size", "sha256")} if isinstance(said, dict) else said
+    if named != found:
+        raise _altered(file, f"{KEYS} is {found}, {MANIFEST} says {named!a}")
+    if isinstance(said, dict):
+        recipients = said.get("recipients")
+        if not isinstance(recipients, list) or not all(isinstance(each, str) for each in recipients):
+            raise _altered(file, f"{MANIFEST} names no recipients of {KEYS}")
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
@@ -231,6 +292,7 @@ def _examined(file: Path, folder: Path, manifest: Mapping[str, Any], progress: P
         "log": log,
         "files": len(manifest["files"]),
         "store": manifest.get("store"),
+        "recipients": manifest["keys"]["recipients"] if "keys" in manifest else [],
     }
 
 
