@@ -16,6 +16,7 @@ from engine.gateway.evidence import evidence_message, openings, read_tile
 from engine.gateway.incoming import ACCEPTED, COMMITTED, Incoming
 from engine.gateway.offers import read_offer
 from engine.gateway.parts import GatewayParts
+from engine.gateway.refusals import Refusals
 from engine.wire.control import Accepted
 from engine.wire.messages import (
     AgreementMessage,
@@ -24,6 +25,7 @@ from engine.wire.messages import (
     OfferMessage,
     ReceiptMessage,
     RecordMessage,
+    RefusalsMessage,
     StatusMessage,
 )
 from engine.wire.problem import ProblemError
@@ -35,11 +37,13 @@ class GatewayHandlers:
     Args:
         parts: the rooms it works with.
         arrived: called with a transfer's id once its receipt is durable; starts the arrival checks.
+        refusals: records what listeners refused.
     """
 
-    def __init__(self, parts: GatewayParts, arrived: Callable[[str], None]) -> None:
+    def __init__(self, parts: GatewayParts, arrived: Callable[[str], None], refusals: Refusals) -> None:
         self._parts = parts
         self._arrived = arrived
+        self._refusals = refusals
         self._one_at_a_time = threading.Lock()
 
     def offer(self, peer: str, message: OfferMessage, address: str) -> Accepted:
@@ -171,6 +175,10 @@ class GatewayHandlers:
     def trust(self, peer: str) -> bytes:  # noqa: ARG002 - every confirmed partner may see it
         """Return this organization's signed trust document."""
         return self._parts.document()
+
+    def refused(self, message: RefusalsMessage) -> None:
+        """Take in what a listener refused by itself."""
+        self._refusals.take(message)
 
     def _find(self, peer: str, transfer: str) -> Incoming:
         """Return a transfer of this partner; foreign and unknown ones answer alike."""

@@ -7,6 +7,7 @@
     courier      the client: calls a partner        upload, dial            chunks over several connections
     listeners    the owner's side of the processes that face the network
     worker       such a process: `listener` is what it answers, `sink` where chunks go, `journal` what came
+    refusals     what such a process refused, told to the owner, who records it
     control      the owner's application behind the listeners, which hands requests to `Handlers`
     operations   the owner's application for its own people; `owner` is its client
     witness_server, witnessing   a third party's witness as a service, and asking one

@@ -24,10 +24,20 @@ from engine.wire.messages import (
     OfferMessage,
     ReceiptMessage,
     RecordMessage,
+    RefusalsMessage,
     StatusMessage,
 )
 from engine.wire.problem import UNTRUSTED, ProblemError
-from engine.wire.routes import ADDRESS_HEADER, OFFER_LIMIT, PEER_HEADER, ROUTES, TRANSFERS, Route
+from engine.wire.routes import (
+    ADDRESS_HEADER,
+    OFFER_LIMIT,
+    PEER_HEADER,
+    REFUSALS_LIMIT,
+    REFUSALS_PATH,
+    ROUTES,
+    TRANSFERS,
+    Route,
+)
 
 THREADS: Final = 8
 
@@ -107,6 +117,10 @@ class Handlers(Protocol):
         """Return this organization's signed trust document."""
         ...
 
+    def refused(self, message: RefusalsMessage) -> None:
+        """Take in what a listener refused by itself."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -145,6 +159,14 @@ def control_app(handlers: Handlers, peer_of: Callable[[bytes], str]) -> web.Appl
     desk = _Desk(handlers)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, _serving(route, getattr(desk, route.name), peer_of, pool))
+
+    async def refused(request: web.Request) -> web.Response:
+        content_length(request, REFUSALS_LIMIT)
+        message = RefusalsMessage.parse(await request.read())
+        await asyncio.get_running_loop().run_in_executor(pool, handlers.refused, message)
+        return web.Response(status=web.HTTPNoContent.status_code)
+
+    app.router.add_post(REFUSALS_PATH, refused)
     return app
 
 

@@ -6,8 +6,9 @@ Who the peer is comes from the connection. Whether a chunk is wanted is asked be
 import asyncio
 import base64
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import Final, ParamSpec, TypeVar
 
@@ -21,7 +22,8 @@ from engine.wire.config import Limits
 from engine.wire.connections import Connections
 from engine.wire.journal import Incoming
 from engine.wire.pack import BODY_LIMIT, read_pack
-from engine.wire.problem import ProblemError
+from engine.wire.problem import DIGEST_MISMATCH, ProblemError
+from engine.wire.refusals import Refusals
 from engine.wire.routes import ADDRESS_HEADER, CHUNK_PATH, PACK_PATH, PEER_HEADER, ROUTES, Route
 from engine.wire.sink import ChunkSink
 from engine.wire.tls import Peer
@@ -44,6 +46,7 @@ class Listener:
         owner: aiohttp.ClientSession,
         limits: Limits,
         connections: Connections,
+        refusals: Refusals,
     ) -> None:
         """Answer requests.
 
@@ -52,11 +55,13 @@ class Listener:
             owner: a session whose connector leads to the owner's socket.
             limits: what is put up with.
             connections: knows who is at the other end of each.
+            refusals: takes down what has to be recorded of what is refused.
         """
         self._sink = sink
         self._owner = owner
         self._limits = limits
         self._connections = connections
+        self._refusals = refusals
         self._pool = ThreadPoolExecutor(limits.threads, thread_name_prefix="sealing")
         self._chunk_buffers = Buffers(CHUNK_LIMIT)
         self._pack_buffers = Buffers(BODY_LIMIT)
@@ -101,7 +106,8 @@ class Listener:
             return web.Response()
         with self._chunk_buffers.lend() as buffer:
             body = await self._receive(request, buffer[:size])
-            await self._in_thread(self._sink.keep, incoming, [(sha256, body)])
+            with self._noting(incoming):
+                await self._in_thread(self._sink.keep, incoming, [(sha256, body)])
         return web.Response(status=_CREATED)
 
     async def _put_pack(self, request: web.Request) -> web.Response:
@@ -109,8 +115,19 @@ class Listener:
         incoming = await self._admitted(request)
         with self._pack_buffers.lend() as buffer:
             body = await self._receive(request, buffer[:size])
-            new = await self._in_thread(self._keep_pack, incoming, body)
+            with self._noting(incoming):
+                new = await self._in_thread(self._keep_pack, incoming, body)
         return web.Response(status=_CREATED if new else 200)
+
+    @contextmanager
+    def _noting(self, incoming: Incoming) -> Iterator[None]:
+        """Note that bytes were refused which are not those that were offered."""
+        try:
+            yield
+        except ProblemError as error:
+            if DIGEST_MISMATCH in error.problem.codes:
+                self._refusals.note(DIGEST_MISMATCH, error.problem.detail, transfer=incoming.transfer)
+            raise
 
     def _keep_pack(self, incoming: Incoming, body: memoryview) -> bool:
         blobs = read_pack(body)

@@ -7,7 +7,7 @@ bundles as JSON objects (their own signature covers what counts). No message is 
 import base64
 import binascii
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, ClassVar, Final, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_json
@@ -15,7 +15,14 @@ from pydantic_core import to_json
 from engine.digest import parse_json
 from engine.errors import InputError
 from engine.wire.bitmap import read_bitmap, write_bitmap
-from engine.wire.routes import AGREEMENT_LIMIT, ANSWER_LIMIT, OFFER_LIMIT
+from engine.wire.routes import (
+    AGREEMENT_LIMIT,
+    ANSWER_LIMIT,
+    MOST_REFUSALS,
+    OFFER_LIMIT,
+    REFUSALS_LIMIT,
+    WHY_LIMIT,
+)
 
 _BUNDLE_DEPTH: Final = 64
 CHAIN_LIMIT: Final = 16
@@ -166,6 +173,30 @@ class MissingMessage(Message):
             InputError: the bitmap is not one of `total` bits.
         """
         return read_bitmap(self.missing, self.total)
+
+
+class Refusal(Message):
+    """What a listener refused, and how often.
+
+    Attributes:
+        cause: why.
+        count: how often since it told last.
+        transfer: the transfer it is about, if any.
+        why: what was found the first time.
+    """
+
+    cause: Literal["digest-mismatch"]
+    count: Annotated[int, Field(ge=1)]
+    transfer: Transfer | None
+    why: Annotated[str, Field(max_length=WHY_LIMIT)]
+
+
+class RefusalsMessage(Message):
+    """What a listener tells its owner that it refused."""
+
+    LIMIT: ClassVar[int] = REFUSALS_LIMIT
+
+    refusals: Annotated[tuple[Refusal, ...], Field(max_length=MOST_REFUSALS)]
 
 
 class ReceiptMessage(Message):

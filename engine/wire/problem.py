@@ -17,6 +17,9 @@ LIMIT: Final = 64 * 1024
 UNTRUSTED: Final = "untrusted-peer"
 """The code for a certificate that no bundle vouches for."""
 
+DIGEST_MISMATCH: Final = "digest-mismatch"
+"""The code for bytes that are not those that were offered."""
+
 _TEXT_LIMIT: Final = 1000
 _MOST_CODES: Final = 64
 _TEXTS: Final = ("type", "title", "detail", "instance", "decision", "remedy")

@@ -16,6 +16,14 @@ WITNESS_LIMIT: Final = 128 << 10
 ANSWER_LIMIT: Final = 32 << 20
 """The most bytes any answer may have."""
 
+REFUSALS_PATH: Final = "/refusals"
+"""Where a listener tells its owner what it refused. No listener passes a partner's request on to it."""
+REFUSALS_LIMIT: Final = 1 << 20
+MOST_REFUSALS: Final = 256
+"""How many kinds of refusals are told in one request."""
+WHY_LIMIT: Final = 500
+"""The most characters that say what was found."""
+
 CHUNK_PATH: Final = f"{TRANSFERS}/{TRANSFER}/chunks/{{sha256:[0-9a-f]{{64}}}}"
 PACK_PATH: Final = f"{TRANSFERS}/{TRANSFER}/packs"
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from engine.errors import DigestMismatch, InputError, StoreError
 from engine.store.sealer import Sealer
 from engine.wire.journal import Incoming, Journal, State
-from engine.wire.problem import ProblemError
+from engine.wire.problem import DIGEST_MISMATCH, ProblemError
 
 
 class ChunkSink(Protocol):
@@ -91,7 +91,7 @@ class JournalSink:
                 sealer.put_pack(blobs)
         except DigestMismatch as error:
             raise ProblemError(
-                422, "Not the bytes that were offered", str(error), codes=("digest-mismatch",), remedy=error.remedy
+                422, "Not the bytes that were offered", str(error), codes=(DIGEST_MISMATCH,), remedy=error.remedy
             ) from None
         except StoreError as error:
             # The path and the disk are nobody's business outside; the listener's own log has them.

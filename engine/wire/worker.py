@@ -26,6 +26,7 @@ from engine.wire.config import Limits, ListenerConfig
 from engine.wire.connections import Connections
 from engine.wire.journal import Journal
 from engine.wire.listener import Listener
+from engine.wire.refusals import Refusals
 from engine.wire.sink import JournalSink
 from engine.wire.tls import server_context
 from engine.wire.unix import unix_address
@@ -86,8 +87,14 @@ async def _listener(config: ListenerConfig, connections: Connections) -> AsyncIt
         async with aiohttp.ClientSession(
             connector=connector, timeout=aiohttp.ClientTimeout(total=None), cookie_jar=aiohttp.DummyCookieJar()
         ) as owner:
-            sink = JournalSink(journal, config.store, config.names_key)
-            yield Listener(sink, owner, config.limits, connections)
+            sink, refusals = JournalSink(journal, config.store, config.names_key), Refusals()
+            telling = asyncio.create_task(refusals.keep_telling(owner))
+            try:
+                yield Listener(sink, owner, config.limits, connections, refusals)
+            finally:
+                telling.cancel()
+                await asyncio.wait([telling])
+                await refusals.tell(owner)
 
 
 def _bounds(limits: Limits) -> dict[str, Any]:

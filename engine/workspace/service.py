@@ -14,6 +14,7 @@ from engine.errors import LadingError, UsageError
 from engine.events import Event, event_id, timestamp
 from engine.gateway.handlers import GatewayHandlers
 from engine.gateway.loops import Loop, finish_arrivals, reauthorize
+from engine.gateway.refusals import Refusals
 from engine.policy.rollout.store import Candidate
 from engine.policy.rollout.watch import FolderWatch
 from engine.store import read_key
@@ -41,6 +42,7 @@ ARRIVAL_SECONDS = 5.0
 DAY_SECONDS = 86_400.0
 HOUR_SECONDS = 3_600.0
 FIRST_RETENTION_SECONDS = 60.0
+REFUSALS_SECONDS = 30.0
 OWNER_PATIENCE_SECONDS = 10.0
 
 
@@ -91,7 +93,10 @@ def _start(office: Office, listening: socket.socket, running: ExitStack) -> None
         _run(running, loop)
     if office.settings.retention.daily:
         _run(running, Loop("retention", HOUR_SECONDS, daily(lambda: retain(office)), first=FIRST_RETENTION_SECONDS))
-    handlers = GatewayHandlers(parts, lambda _: arrivals.wake())
+    refusals = Refusals(parts, time.monotonic)
+    running.callback(refusals.finish)
+    _run(running, Loop("refusals", REFUSALS_SECONDS, refusals.record))
+    handlers = GatewayHandlers(parts, lambda _: arrivals.wake(), refusals)
     control = control_app(handlers, lambda der: peer_organization(der, office.dialing.bundles(), office.clock()))
     _run(running, UnixServer(layout.wire_socket, control))
     listeners = Listeners(listening, _config(office), count=seconds.workers)

@@ -16,6 +16,7 @@ from engine.demo.organizations import PEOPLE, PERSON
 from engine.files import write_atomic
 from engine.gateway.handlers import GatewayHandlers
 from engine.gateway.loops import finish_arrivals
+from engine.gateway.refusals import Refusals
 from engine.signing.trust_document import fingerprint
 from engine.store import read_key
 from engine.transfer.courier import CourierPartner
@@ -127,7 +128,8 @@ class Side:
         self.office.dialing = Linked(self.office, self.links)
         self.journal = Journal(self.office.layout.gateway_database, self.clock)
         self.parts = gateway_parts(self.office, self.journal)
-        self.handlers = GatewayHandlers(self.parts, lambda _: None)
+        self.refusals = Refusals(self.parts, lambda: self.clock().timestamp())
+        self.handlers = GatewayHandlers(self.parts, lambda _: None, self.refusals)
         layout = self.office.layout
         self.sink = JournalSink(self.journal, layout.store, read_key(layout.keys / "store-names.key"))
         self.doom.dead = False

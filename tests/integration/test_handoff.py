@@ -11,12 +11,21 @@ from typing import Any
 
 import pytest
 
+from engine.database import open_read_only
 from engine.demo.handoff import Handoff
 from engine.demo.model import make_model
 from engine.demo.organizations import Organization
 from engine.errors import Interrupted, LadingError, SourceChanged
+from engine.events import system_clock
+from engine.manifest.registry_reader import RegistryReader
+from engine.signing.trust_folder import TrustFolder
+from engine.wire.dial import Line, Partner
+from engine.wire.tls import client_context
+from engine.workspace.dialing import Dialing
+from engine.workspace.layout import Layout
 from engine.workspace.log.querying import Question, ask_log
 from engine.workspace.log.record import verify_log
+from engine.workspace.settings import load_settings
 
 SIZE = 24 << 20
 SLOW = 12.0  # MiB/s: two seconds for a model
@@ -68,6 +77,15 @@ def order(pair: Handoff, root: str, **more: Any) -> dict[str, Any]:
 def events(organization: Organization, transfer: str) -> list[str]:
     found: Any = ask_log(organization.home, Question(text=f"transfer:{transfer}", limit=200))["entries"]
     return [entry["type"] for entry in reversed(found)]
+
+
+def chunks_of(organization: Organization, root: str) -> list[tuple[str, int]]:
+    """Return digest and size of each distinct chunk of an artifact, in order."""
+    engine = open_read_only(Layout(organization.home).registry_database)
+    try:
+        return list(RegistryReader(engine).get(root).chunks.distinct)
+    finally:
+        engine.dispose()
 
 
 def lading(organization: Organization, *arguments: str) -> list[str]:
@@ -227,6 +245,32 @@ def test_ctrl_c_breaks_off_and_the_next_send_goes_on(pair: Handoff) -> None:
     assert b"run the same command again" in said
     assert sent["state"] == "completed"
     assert events(pair.acme, sent["id"]).count("transfer.paused") == 1
+
+
+def test_damaged_bytes_on_the_way_are_refused_and_recorded(pair: Handoff) -> None:
+    root = packed(pair, "altered")
+    layout = Layout(pair.acme.home)
+    trust, settings = TrustFolder(layout.trust), load_settings(layout.settings)
+    insider = Dialing(layout, settings, trust, system_clock)
+    known = trust.partner("borealis.example")
+    sent: list[int] = []
+
+    def alter(report: Any) -> None:
+        if report.get("chunks_done", 0) < 1 or sent:
+            return
+        context = client_context(insider.leaf(), known.gateway_ca)
+        line = Line(
+            Partner(known.organization, known.gateway_url, known.gateway_ca, lambda: context, system_clock, print)
+        )
+        last, size = chunks_of(pair.acme, root)[-1]
+        path = f"/v1/transfers/{report['transfer']}/chunks/{last}"
+        sent.append(line.ask("PUT", path, bytes(size)).status)
+        line.hang_up()
+
+    done = pair.acme.ask("transfer.send", order(pair, root, rate_limit=SLOW), progress=alter)
+
+    assert (sent, done["state"]) == ([422], "completed")
+    wait_for(lambda: "chunk.refused" in events(pair.borealis, done["id"]))
 
 
 def test_a_second_gateway_of_one_workspace_is_refused(pair: Handoff) -> None:

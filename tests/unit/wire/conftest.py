@@ -37,6 +37,8 @@ from engine.wire.messages import (
     OpenedMessage,
     ReceiptMessage,
     RecordMessage,
+    Refusal,
+    RefusalsMessage,
     StatusMessage,
 )
 from engine.wire.server import UnixServer
@@ -77,6 +79,7 @@ class Desk:
     asked: list[tuple[str, str, object]] = field(default_factory=list)
     answers: dict[str, Any] = field(default_factory=dict)
     addresses: list[str] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
 
     def offer(self, peer: str, message: OfferMessage, address: str) -> Accepted:
         self.addresses.append(address)
@@ -128,6 +131,11 @@ class Desk:
     def trust(self, peer: str) -> bytes:
         self._note("trust", peer, None)
         return b"{}"
+
+    def refused(self, message: RefusalsMessage) -> None:
+        if (hook := self.answers.get("refused")) is not None:
+            hook()
+        self.refusals += message.refusals
 
     def _note(self, what: str, peer: str, subject: object) -> None:
         self.asked.append((what, peer, subject))

@@ -3,6 +3,8 @@
 import secrets
 import socket
 import ssl
+import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -10,9 +12,11 @@ from typing import Any
 import pytest
 
 from engine.digest import sha256 as digest
+from engine.errors import WorkspaceError
 from engine.events import system_clock
 from engine.wire.authority import GatewayCA, Leaf, gateway_id
 from engine.wire.config import Limits
+from engine.wire.messages import Refusal
 from engine.wire.pack import write_head
 
 Dial = Callable[[Any, Leaf], Any]
@@ -273,3 +277,76 @@ class TestPatience:
         assert dial(hasty, acme.leaf()).is_dropped()
         assert dial(hasty, cirrus.leaf()).ask("GET /v1/log/tile/1/000 HTTP/1.1\nHost: b")[0] == 404
         assert len(greedy) == 2
+
+
+class TestWhatTheOwnerIsTold:
+    def test_refused_bytes_are_counted_and_told_together(self, gateway: Any, caller: Any) -> None:
+        transfer = gateway.expect([b"offered"])
+        for _ in range(50):
+            caller.ask(put(transfer, digest(b"offered"), 7), b"Offered")
+
+        told = heard(gateway, transfer, 50)
+
+        assert {each.cause for each in told} == {"digest-mismatch"}
+        assert len(told) < 50
+        assert digest(b"offered") in told[0].why
+        assert gateway.journal.missing(transfer) == [True]
+
+    def test_a_pack_with_other_bytes_is_told_of_once(self, gateway: Any, caller: Any) -> None:
+        contents = [b"first", b"second"]
+        transfer = gateway.expect(contents)
+        body = write_head([(digest(content), len(content)) for content in contents]) + b"firstSecond"
+
+        status, _ = caller.ask(
+            f"PUT /v1/transfers/{transfer}/packs HTTP/1.1\nHost: b\nContent-Length: {len(body)}", body
+        )
+
+        assert status == 422
+        assert [each.count for each in heard(gateway, transfer, 1)] == [1]
+
+    def test_what_an_owner_could_not_record_is_told_again(self, gateway: Any, caller: Any) -> None:
+        transfer = gateway.expect([b"offered"])
+        failed = threading.Event()
+
+        def fail() -> None:
+            failed.set()
+            raise WorkspaceError("the disk is full", remedy="Make room.")
+
+        gateway.desk.answers["refused"] = fail
+        try:
+            caller.ask(put(transfer, digest(b"offered"), 7), b"Offered")
+            assert failed.wait(60)
+        finally:
+            del gateway.desk.answers["refused"]
+
+        assert sum(each.count for each in heard(gateway, transfer, 1)) == 1
+
+    def test_a_listener_that_is_told_to_stop_tells_first(self, open_gateway: Any, acme: Any, dial: Dial) -> None:
+        gateway = open_gateway()
+        transfer = gateway.expect([b"offered"])
+        caller = dial(gateway, acme.leaf())
+        caller.ask(put(transfer, digest(b"offered"), 7), b"Offered")
+
+        gateway.listeners.stop()
+
+        assert [each.transfer for each in gateway.desk.refusals] == [transfer]
+
+    def test_a_partner_tells_the_owner_of_no_refusals(self, gateway: Any, caller: Any) -> None:
+        body = b'{"refusals":[{"cause":"digest-mismatch","count":1,"transfer":null,"why":""}]}'
+        before = len(gateway.desk.refusals)
+
+        status, _ = caller.ask(f"POST /refusals HTTP/1.1\nHost: b\nContent-Length: {len(body)}", body)
+
+        assert status == 404
+        assert not [each for each in gateway.desk.refusals[before:] if each.transfer is None]
+
+
+def heard(gateway: Any, transfer: str, count: int) -> list[Refusal]:
+    """Return what the owner heard about a transfer, once that is so many refusals."""
+    deadline = time.monotonic() + 60
+    while True:
+        told = [each for each in gateway.desk.refusals if each.transfer == transfer]
+        if sum(each.count for each in told) >= count:
+            return told
+        assert time.monotonic() < deadline, told
+        time.sleep(0.05)

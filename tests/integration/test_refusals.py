@@ -1,0 +1,105 @@
+"""What listeners refuse by themselves stands in the log, and nobody fills the log by being refused."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.errors import WorkspaceError
+from engine.events import Event
+from engine.wire.messages import Refusal, RefusalsMessage
+from tests.integration.simulator import ACME, PartnerSimulator
+from tests.integration.test_witnessing import SAMPLE, packed
+
+DAMAGED = "digest-mismatch"
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[PartnerSimulator]:
+    simulator = PartnerSimulator(tmp_path / "two", SAMPLE)
+    yield simulator
+    simulator.close()
+
+
+@pytest.fixture
+def transfer(two: PartnerSimulator, tmp_path: Path) -> str:
+    return str(two.send(packed(two, tmp_path))["id"])
+
+
+def tell(two: PartnerSimulator, *refusals: Refusal) -> None:
+    """Tell Borealis' owner what a listener refused."""
+    two.borealis.handlers.refused(RefusalsMessage.parse(RefusalsMessage(refusals=refusals).body()))
+
+
+def chunks(transfer: str, count: int, why: str = "other bytes") -> Refusal:
+    return Refusal(cause=DAMAGED, count=count, transfer=transfer, why=why)
+
+
+def told(two: PartnerSimulator, kind: str) -> list[Any]:
+    """Return what Borealis' log says of refusals of a type, besides who recorded it."""
+    payloads = [dict(each.payload or {}) for each in two.borealis.entries(kind)]
+    return [{name: value for name, value in each.items() if name != "actor"} for each in payloads]
+
+
+def test_damaged_chunks_are_recorded_with_their_transfer(two: PartnerSimulator, transfer: str) -> None:
+    tell(two, chunks(transfer, 3))
+
+    [entry] = two.borealis.entries("chunk.refused")
+    assert (entry.public["transfer"], entry.public["partner"]) == (transfer, ACME)
+    assert told(two, "chunk.refused") == [{"cause": DAMAGED, "count": 3, "why": "other bytes"}]
+
+
+def test_a_flood_makes_one_entry_in_ten_minutes_and_is_counted(two: PartnerSimulator, transfer: str) -> None:
+    clock, refusals = two.borealis.clock, two.borealis.refusals
+    tell(two, chunks(transfer, 1, "the first"))
+    for number in range(1000):
+        tell(two, chunks(transfer, 7, f"number {number}"))
+    clock.advance(timedelta(minutes=9))
+    refusals.record()
+    assert [each["count"] for each in told(two, "chunk.refused")] == [1]
+
+    clock.advance(timedelta(minutes=2))
+    refusals.record()
+    refusals.record()
+
+    assert [(each["count"], each["why"]) for each in told(two, "chunk.refused")] == [
+        (1, "the first"),
+        (7000, "number 0"),
+    ]
+    clock.advance(timedelta(minutes=30))
+    refusals.record()
+    tell(two, chunks(transfer, 2, "after a rest"))
+    assert [each["count"] for each in told(two, "chunk.refused")] == [1, 7000, 2]
+
+
+def test_what_is_only_counted_is_recorded_when_the_gateway_stops(two: PartnerSimulator, transfer: str) -> None:
+    for count in (1, 4):
+        tell(two, chunks(transfer, count))
+
+    two.borealis.refusals.finish()
+
+    assert [each["count"] for each in told(two, "chunk.refused")] == [1, 4]
+
+
+def test_nothing_is_recorded_of_a_transfer_that_is_not_here(two: PartnerSimulator) -> None:
+    size = two.borealis.office.log.size
+
+    tell(two, chunks(f"tr-{'0' * 24}", 3))
+
+    assert two.borealis.office.log.size == size
+
+
+def test_what_could_not_be_recorded_is_recorded_later(
+    two: PartnerSimulator, transfer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Event) -> None:
+        raise WorkspaceError("the disk is full", remedy="Make room.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(two.borealis.office.log, "record", full)
+        tell(two, chunks(transfer, 3))
+    tell(two, chunks(transfer, 2))
+
+    assert [each["count"] for each in told(two, "chunk.refused")] == [5]
