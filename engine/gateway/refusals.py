@@ -1,9 +1,10 @@
 """What listeners refused by themselves, as entries of the log: the first of a kind at once, all that follow counted.
 
-A listener decides without asking whether bytes are those that were offered, and has no log. It tells the owner, who
-records it here.
+A listener decides without asking whose certificate counts, and whether bytes are those that were offered; it has no
+log. It tells the owner, who records it here.
 
-INVARIANT: of each kind there is at most one entry in `WINDOW_SECONDS`, so that nobody fills the log by being refused.
+INVARIANT: of each kind there is at most one entry in `WINDOW_SECONDS`, so that nobody fills the log by being refused. A
+kind is a cause, and for damaged chunks the transfer; who a stranger claims to be makes no other kind.
 """
 
 import logging
@@ -15,9 +16,10 @@ from typing import Final
 from engine.custody.statements import fresh_nonce
 from engine.digest import JSON
 from engine.errors import LadingError
-from engine.events import Event
+from engine.events import Event, event_id
 from engine.gateway.parts import GatewayParts
 from engine.wire.messages import Refusal, RefusalsMessage
+from engine.wire.problem import DIGEST_MISMATCH
 
 logger = logging.getLogger("lading.gateway")
 
@@ -57,7 +59,8 @@ class Refusals:
         """Take in what a listener tells, and record what is due; what cannot be recorded now is by `record`."""
         with self._lock:
             for each in message.refusals:
-                tally = self._tallies.setdefault((each.cause, each.transfer), _Tally(each, 0, self._time()))
+                about = each.transfer if each.cause == DIGEST_MISMATCH else None
+                tally = self._tallies.setdefault((each.cause, about), _Tally(each, 0, self._time()))
                 tally.first = tally.first if tally.count else each
                 tally.count += each.count
         try:
@@ -86,9 +89,10 @@ class Refusals:
 
     def _event(self, tally: _Tally) -> Event | None:
         """Return the event; None about a transfer that is not here."""
-        refusal = tally.first
-        transfer = self._parts.table.find(refusal.transfer or "")
-        if transfer is None:
-            return None
+        refusal, nonce = tally.first, fresh_nonce()
         payload: dict[str, JSON] = {"cause": refusal.cause, "count": tally.count, "why": refusal.why}
-        return self._parts.event(transfer, "chunk.refused", fresh_nonce(), payload)
+        if refusal.cause != DIGEST_MISMATCH:
+            name = event_id(nonce, "trust.refused")
+            return Event(id=name, type="trust.refused", actor=self._parts.identity, payload=payload)
+        transfer = self._parts.table.find(refusal.transfer or "")
+        return self._parts.event(transfer, "chunk.refused", nonce, payload) if transfer else None

@@ -5,13 +5,17 @@ import ssl
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import cast
+from typing import Final, cast
 
 from engine.errors import UntrustedPeer
 from engine.events import Clock
 from engine.wire.config import Limits
 from engine.wire.problem import UNTRUSTED, ProblemError
-from engine.wire.tls import Peer, identify
+from engine.wire.tls import Peer, Refused, identify, untold
+
+UNIDENTIFIED: Final = "unidentified"
+EXPIRED: Final = "expired"
+"""Why a peer was refused after the handshake: it is not whom its certificate names, or was let in and is no longer."""
 
 
 class Connections:
@@ -21,17 +25,21 @@ class Connections:
     all of these together count as one peer.
     """
 
-    def __init__(self, bundles: Mapping[str, Sequence[str]], limits: Limits, clock: Clock) -> None:
+    def __init__(
+        self, bundles: Mapping[str, Sequence[str]], limits: Limits, clock: Clock, refused: Refused = untold
+    ) -> None:
         """Guard a server.
 
         Args:
             bundles: for each confirmed partner, its pinned authorities in PEM.
             limits: how many connections there may be.
             clock: tells when a certificate is no longer valid.
+            refused: told of every connection whose peer cannot be identified, and of those who stay too long.
         """
         self._bundles = bundles
         self._limits = limits
         self._clock = clock
+        self._refused = refused
         self._peers: dict[asyncio.BaseTransport, Peer | None] = {}
         self._busy: set[asyncio.BaseTransport] = set()
         self._last_one_left: asyncio.Event | None = None
@@ -52,6 +60,8 @@ class Connections:
             ProblemError: 403 if nobody knows, or the certificate has expired since.
         """
         peer = self._peers.get(transport)
+        if peer is not None and peer.expires <= self._clock():
+            self._refused(EXPIRED, f"a certificate of {peer.organization}, valid until {peer.expires:%FT%TZ}")
         if peer is None or peer.expires <= self._clock():
             raise ProblemError(
                 403,
@@ -106,7 +116,8 @@ class Connections:
         tls = cast("ssl.SSLObject", transport.get_extra_info("ssl_object"))
         try:
             return identify(tls.getpeercert(binary_form=True) or b"", self._bundles, self._clock())
-        except UntrustedPeer:
+        except UntrustedPeer as error:
+            self._refused(UNIDENTIFIED, str(error))
             return None
 
 

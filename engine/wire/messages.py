@@ -185,7 +185,7 @@ class Refusal(Message):
         why: what was found the first time.
     """
 
-    cause: Literal["digest-mismatch"]
+    cause: Literal["digest-mismatch", "no-certificate", "not-verified", "unidentified", "expired"]
     count: Annotated[int, Field(ge=1)]
     transfer: Transfer | None
     why: Annotated[str, Field(max_length=WHY_LIMIT)]

@@ -8,11 +8,11 @@ the organization it names.
 import os
 import re
 import ssl
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, cast
 
 from cryptography import x509
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
@@ -41,17 +41,32 @@ class Peer:
     expires: datetime
 
 
-def server_context(leaf: Leaf, authorities: Iterable[str]) -> ssl.SSLContext:
+NO_CERTIFICATE: Final = "no-certificate"
+NOT_VERIFIED: Final = "not-verified"
+"""Why a client was refused in the handshake: it showed no certificate, or none that a pinned authority vouches for."""
+
+Refused = Callable[[str, str], None]
+"""Told why a client's certificate was refused, in a word, and what was found."""
+
+
+def untold(_cause: str, _why: str) -> None:
+    """Tell nobody."""
+
+
+def server_context(leaf: Leaf, authorities: Iterable[str], refused: Refused = untold) -> ssl.SSLContext:
     """Return a context for listening: TLS 1.3, a client certificate is required, no session is resumed.
 
     Args:
         leaf: this gateway's certificate.
         authorities: the pinned authorities of all partners, in PEM. Whoever passes still has to be identified.
+        refused: told of every handshake that failed for the client's certificate, from whoever runs it.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = _ServerContext(ssl.PROTOCOL_TLS_SERVER)
     context.num_tickets = 0  # a resumed session would show the certificate of long ago
     context.sslobject_class = _Outspoken
-    return _prepared(context, leaf, authorities)
+    context.refused = refused
+    _prepare(context, leaf, authorities)
+    return context
 
 
 def client_context(leaf: Leaf, authorities: Iterable[str]) -> ssl.SSLContext:
@@ -63,7 +78,8 @@ def client_context(leaf: Leaf, authorities: Iterable[str]) -> ssl.SSLContext:
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False  # INVARIANT: every caller identifies the peer by `identify`
-    return _prepared(context, leaf, authorities)
+    _prepare(context, leaf, authorities)
+    return context
 
 
 def peer_organization(der: bytes, bundles: Mapping[str, Sequence[str]], now: datetime) -> str:
@@ -106,6 +122,12 @@ def identify(der: bytes, bundles: Mapping[str, Sequence[str]], now: datetime) ->
     return Peer(organization, der, leaf.not_valid_after_utc)
 
 
+class _ServerContext(ssl.SSLContext):
+    """A context that knows who is told of refused certificates."""
+
+    refused: Refused
+
+
 class _Outspoken(ssl.SSLObject):
     """The server's end of a handshake that tells the client why it failed.
 
@@ -125,7 +147,15 @@ class _Outspoken(ssl.SSLObject):
             raise
         except ssl.SSLError as error:
             self._failure = error
+            self._tell(error)
             raise ssl.SSLWantReadError from error
+
+    def _tell(self, error: ssl.SSLError) -> None:
+        context = cast("_ServerContext", self.context)
+        if isinstance(error, ssl.SSLCertVerificationError):
+            context.refused(NOT_VERIFIED, error.verify_message)
+        elif error.reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE":
+            context.refused(NO_CERTIFICATE, "the client showed no certificate")
 
 
 def _named(leaf: x509.Certificate) -> str:
@@ -137,7 +167,7 @@ def _named(leaf: x509.Certificate) -> str:
     raise ValueError(f"its only name must be {gateway_id('<organization>')}")
 
 
-def _prepared(context: ssl.SSLContext, leaf: Leaf, authorities: Iterable[str]) -> ssl.SSLContext:
+def _prepare(context: ssl.SSLContext, leaf: Leaf, authorities: Iterable[str]) -> None:
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.verify_mode = ssl.CERT_REQUIRED
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # what is pinned is trusted, whoever issued it
@@ -149,7 +179,6 @@ def _prepared(context: ssl.SSLContext, leaf: Leaf, authorities: Iterable[str]) -
         # The library reads keys from files only. A pipe is a file to it, and nothing touches a disk.
         certificate, key = (_readable(stack, text) for text in (leaf.certificate, leaf.key))
         context.load_cert_chain(certificate, key)
-    return context
 
 
 def _readable(stack: ExitStack, text: str) -> str:

@@ -58,8 +58,10 @@ async def serve(config: ListenerConfig, listening: socket.socket, control: socke
         control: connected to the owner.
     """
     limits = config.limits
-    connections = Connections(config.bundles, limits, system_clock)
-    async with _listener(config, connections) as listener:
+    refusals = Refusals()
+    connections = Connections(config.bundles, limits, system_clock, refusals.note)
+    authorities = (pem for pems in config.bundles.values() for pem in pems)
+    async with _listener(config, connections, refusals) as listener:
         runner = web.AppRunner(listener.app(), shutdown_timeout=0.0, **_bounds(limits))
         await runner.setup()
         http = runner.server
@@ -69,7 +71,7 @@ async def serve(config: ListenerConfig, listening: socket.socket, control: socke
             partial(connections.guarded, http),
             sock=listening,
             backlog=BACKLOG,
-            ssl=server_context(config.leaf, (pem for pems in config.bundles.values() for pem in pems)),
+            ssl=server_context(config.leaf, authorities, refusals.note),
             ssl_handshake_timeout=limits.handshake,
         )
         control.send(READY)
@@ -80,14 +82,14 @@ async def serve(config: ListenerConfig, listening: socket.socket, control: socke
 
 
 @asynccontextmanager
-async def _listener(config: ListenerConfig, connections: Connections) -> AsyncIterator[Listener]:
+async def _listener(config: ListenerConfig, connections: Connections, refusals: Refusals) -> AsyncIterator[Listener]:
     with closing(Journal(config.journal, system_clock)) as journal, unix_address(config.owner_socket) as address:
         connector = aiohttp.UnixConnector(address, limit=OWNER_CONNECTIONS)
         # A request lasts no longer than `Listener` allows; what a partner sends must not leave cookies behind.
         async with aiohttp.ClientSession(
             connector=connector, timeout=aiohttp.ClientTimeout(total=None), cookie_jar=aiohttp.DummyCookieJar()
         ) as owner:
-            sink, refusals = JournalSink(journal, config.store, config.names_key), Refusals()
+            sink = JournalSink(journal, config.store, config.names_key)
             telling = asyncio.create_task(refusals.keep_telling(owner))
             try:
                 yield Listener(sink, owner, config.limits, connections, refusals)

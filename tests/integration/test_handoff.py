@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,17 @@ from engine.database import open_read_only
 from engine.demo.handoff import Handoff
 from engine.demo.model import make_model
 from engine.demo.organizations import Organization
-from engine.errors import Interrupted, LadingError, SourceChanged
+from engine.errors import Interrupted, LadingError, SourceChanged, UntrustedPeer
 from engine.events import system_clock
 from engine.manifest.registry_reader import RegistryReader
 from engine.signing.trust_folder import TrustFolder
+from engine.wire.authority import GatewayCA, gateway_id
 from engine.wire.dial import Line, Partner
 from engine.wire.tls import client_context
 from engine.workspace.dialing import Dialing
 from engine.workspace.layout import Layout
 from engine.workspace.log.querying import Question, ask_log
-from engine.workspace.log.record import verify_log
+from engine.workspace.log.record import show_entry, verify_log
 from engine.workspace.settings import load_settings
 
 SIZE = 24 << 20
@@ -271,6 +273,31 @@ def test_damaged_bytes_on_the_way_are_refused_and_recorded(pair: Handoff) -> Non
 
     assert (sent, done["state"]) == ([422], "completed")
     wait_for(lambda: "chunk.refused" in events(pair.borealis, done["id"]))
+
+
+def test_a_stranger_at_the_door_is_recorded(pair: Handoff) -> None:
+    known = TrustFolder(Layout(pair.acme.home).trust).partner("borealis.example")
+    leaf = GatewayCA.create("acme.example", system_clock).issue_leaf(gateway_id("acme.example"), timedelta(minutes=5))
+    context = client_context(leaf, known.gateway_ca)
+    line = Line(Partner(known.organization, known.gateway_url, known.gateway_ca, lambda: context, system_clock, print))
+
+    for _ in range(5):
+        with pytest.raises(UntrustedPeer):
+            line.ask("GET", "/v1/trust")
+
+    wait_for(lambda: refused_at(pair.borealis) != [])
+    pair.borealis.stop()
+    told = refused_at(pair.borealis)
+    assert {(each["cause"], each["why"]) for each in told} == {
+        ("not-verified", "unable to get local issuer certificate")
+    }
+    assert sum(each["count"] for each in told) == 5
+
+
+def refused_at(organization: Organization) -> list[Any]:
+    """Return what the log says of connections that were refused."""
+    found: Any = ask_log(organization.home, Question(text="type:trust.refused", limit=200))["entries"]
+    return [show_entry(organization.home, entry["index"])["payload"] for entry in found]
 
 
 def test_a_second_gateway_of_one_workspace_is_refused(pair: Handoff) -> None:

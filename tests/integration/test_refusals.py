@@ -37,6 +37,10 @@ def chunks(transfer: str, count: int, why: str = "other bytes") -> Refusal:
     return Refusal(cause=DAMAGED, count=count, transfer=transfer, why=why)
 
 
+def strangers(cause: Any, count: int, why: str = "a stranger", transfer: str | None = None) -> Refusal:
+    return Refusal(cause=cause, count=count, transfer=transfer, why=why)
+
+
 def told(two: PartnerSimulator, kind: str) -> list[Any]:
     """Return what Borealis' log says of refusals of a type, besides who recorded it."""
     payloads = [dict(each.payload or {}) for each in two.borealis.entries(kind)]
@@ -72,6 +76,23 @@ def test_a_flood_makes_one_entry_in_ten_minutes_and_is_counted(two: PartnerSimul
     refusals.record()
     tell(two, chunks(transfer, 2, "after a rest"))
     assert [each["count"] for each in told(two, "chunk.refused")] == [1, 7000, 2]
+
+
+def test_strangers_make_an_entry_for_each_cause_whatever_they_say(two: PartnerSimulator) -> None:
+    for number in range(300):
+        for cause in ("no-certificate", "not-verified", "unidentified", "expired"):
+            tell(two, strangers(cause, 5, f"somebody {number}", transfer=f"tr-{number:024x}"))
+    assert len(told(two, "trust.refused")) == 4
+
+    two.borealis.clock.advance(timedelta(minutes=11))
+    two.borealis.refusals.record()
+
+    counts = [(each["cause"], each["count"]) for each in told(two, "trust.refused")]
+    assert counts[:2] == [("no-certificate", 5), ("not-verified", 5)]
+    assert sorted(counts[4:]) == [
+        (cause, 1495) for cause in ("expired", "no-certificate", "not-verified", "unidentified")
+    ]
+    assert all("partner" not in entry.public for entry in two.borealis.entries("trust.refused"))
 
 
 def test_what_is_only_counted_is_recorded_when_the_gateway_stops(two: PartnerSimulator, transfer: str) -> None:

@@ -53,21 +53,30 @@ def now() -> list[Any]:
 
 
 @pytest.fixture
-def connections(acme: Any, cirrus: Any, now: list[Any]) -> Connections:
+def refused() -> list[str]:
+    """Why peers were refused, in order."""
+    return []
+
+
+@pytest.fixture
+def connections(acme: Any, cirrus: Any, now: list[Any], refused: list[str]) -> Connections:
     bundles = {acme.name: acme.bundle, cirrus.name: cirrus.bundle}
-    return Connections(bundles, Limits(connections=3, connections_per_peer=2), lambda: now[0])
+    limits = Limits(connections=3, connections_per_peer=2)
+    return Connections(bundles, limits, lambda: now[0], lambda cause, _: refused.append(cause))
 
 
 def test_a_certificate_that_expires_on_an_open_connection_is_noticed(
-    connections: Connections, acme: Any, now: list[Any]
+    connections: Connections, acme: Any, now: list[Any], refused: list[str]
 ) -> None:
     line = Line(acme)
     assert connections.admit(line)
     assert connections.peer(line).organization == "acme.example"
+    assert refused == []
     now[0] += timedelta(minutes=16)
     with pytest.raises(ProblemError) as refusal:
         connections.peer(line)
     assert refusal.value.problem.codes == ("untrusted-peer",)
+    assert refused == ["expired"]
 
 
 def test_each_peer_and_all_of_them_have_a_limit(connections: Connections, acme: Any, cirrus: Any) -> None:

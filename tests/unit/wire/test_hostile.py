@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -330,6 +331,44 @@ class TestWhatTheOwnerIsTold:
         gateway.listeners.stop()
 
         assert [each.transfer for each in gateway.desk.refusals] == [transfer]
+
+    def test_whoever_shows_no_certificate_that_counts_is_told_of(
+        self, open_gateway: Any, acme: Any, cirrus: Any, dial: Dial
+    ) -> None:
+        gateway = open_gateway()
+        for _ in range(3):
+            nobody = ssl.create_default_context(cadata="".join(gateway.organization.bundle))
+            nobody.check_hostname = False
+            plain = socket.create_connection(("127.0.0.1", gateway.port), timeout=20)
+            with nobody.wrap_socket(plain) as tls, pytest.raises(ssl.SSLError):
+                tls.recv(1)
+        stranger = GatewayCA.create(acme.name, system_clock)
+        long_ago = GatewayCA(acme.authority.pem(), lambda: system_clock() - timedelta(hours=2))
+        for authority in (stranger, long_ago):
+            caller = dial(gateway, authority.issue_leaf(gateway_id(acme.name), timedelta(minutes=15)))
+            with pytest.raises(ssl.SSLError):
+                caller.ask("GET /v1/trust HTTP/1.1\nHost: b")
+        assert dial(gateway, cirrus.leaf(acme.name)).ask("GET /v1/trust HTTP/1.1\nHost: b")[0] == 403
+
+        gateway.listeners.stop()
+
+        counts: Counter[str] = Counter()
+        for each in gateway.desk.refusals:
+            counts[each.cause] += each.count
+        assert counts == {"no-certificate": 3, "not-verified": 2, "unidentified": 1}
+        why = next(each.why for each in gateway.desk.refusals if each.cause == "unidentified")
+        assert "a certificate of acme.example, which the authorities pinned for acme.example do not vouch for" in why
+
+    def test_whoever_speaks_no_tls_is_not_told_of(self, open_gateway: Any, acme: Any, dial: Dial) -> None:
+        gateway = open_gateway()
+        with socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as plain:
+            plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            plain.recv(100)
+        assert dial(gateway, acme.leaf()).ask("GET /v1/trust HTTP/1.1\nHost: b")[0] == 200
+
+        gateway.listeners.stop()
+
+        assert gateway.desk.refusals == []
 
     def test_a_partner_tells_the_owner_of_no_refusals(self, gateway: Any, caller: Any) -> None:
         body = b'{"refusals":[{"cause":"digest-mismatch","count":1,"transfer":null,"why":""}]}'
