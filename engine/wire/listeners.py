@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Final
 
 from engine.errors import WireError
@@ -53,7 +54,7 @@ class Listeners:
     def replace(self, config: ListenerConfig) -> None:
         """Have new processes take over, with another certificate or other bundles. Returns when they have.
 
-        The old ones finish what is running, for as long as `Limits.drain` allows.
+        The old ones take no connection any more, and finish what is running, for as long as `Limits.drain` allows.
 
         Raises:
             WireError: a new process did not start; the old ones go on.
@@ -69,6 +70,8 @@ class Listeners:
         self._leaving, self._keepers, self._config = self._keepers, fresh, config
         for keeper in self._leaving:
             keeper.retire()
+        for keeper in self._leaving:
+            keeper.closes()
 
     def stop(self) -> None:
         """Have all processes finish what is running, and stop."""
@@ -95,6 +98,7 @@ class _Keeper:
         self._config = config
         self._first: Future[bool] = Future()
         self._retired = threading.Event()
+        self._closed = threading.Event()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._keep, name="listener keeper", daemon=True)
@@ -119,6 +123,10 @@ class _Keeper:
             if self._process is not None:
                 self._process.terminate()
 
+    def closes(self) -> bool:
+        """Wait until a retired process takes no connection any more; False if that takes too long."""
+        return self._closed.wait(START_SECONDS)
+
     def join(self, seconds: float) -> None:
         """Wait for the process to end; kill it when it takes too long."""
         self._thread.join(seconds)
@@ -136,6 +144,7 @@ class _Keeper:
                 pause = FIRST_PAUSE
             self._retired.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
+        self._closed.set()
 
     def _run(self) -> None:
         """Run one process from its start to its end."""
@@ -148,19 +157,29 @@ class _Keeper:
             serving = self._introduce(ours)
             if not self._first.done():
                 self._first.set_result(serving)
+            # The next byte says that no connection is taken any more; whoever was not retired has a successor.
+            if serving and _hears(ours) and self._retired.is_set():
+                self._closed.set()
             process.wait()
         with self._lock:
             self._process = None
 
     def _introduce(self, control: socket.socket) -> bool:
-        try:
+        with suppress(ConnectionError):
             control.sendall(self._config.line())
-            return bool(control.recv(1))
-        except ConnectionError:
-            return False
+            return _hears(control)
+        return False
 
     def _spawn(self, control: socket.socket) -> "subprocess.Popen[bytes]":
         descriptors = (control.fileno(), self._listening.fileno())
         # -P: the folder that the owner happens to run in is no place to import from.
         command = [sys.executable, "-P", "-m", "engine.wire.worker", *map(str, descriptors)]
         return subprocess.Popen(command, pass_fds=descriptors, stdin=subprocess.DEVNULL)
+
+
+def _hears(control: socket.socket) -> bool:
+    """Wait for the next byte that a process says; False if it ended."""
+    try:
+        return bool(control.recv(1))
+    except ConnectionError:
+        return False

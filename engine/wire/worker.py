@@ -2,7 +2,7 @@
 
 Over the control socket comes one line, the `ListenerConfig`; back goes the byte `READY` once connections are
 taken. The socket then stays open for as long as the owner lives: at its end the process stops at once. SIGTERM
-makes it finish what is running, and stop.
+makes it take no further connection, say so by the byte `CLOSED`, finish what is running, and stop.
 
 INVARIANT: this process imports nothing that reads policies, signatures or the log, and has none of their keys.
 """
@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from functools import partial
 from typing import Any, Final
 
@@ -32,6 +32,7 @@ from engine.wire.tls import server_context
 from engine.wire.unix import unix_address
 
 READY: Final = b"r"
+CLOSED: Final = b"c"
 BACKLOG: Final = 128
 OWNER_CONNECTIONS: Final = 16
 
@@ -77,6 +78,8 @@ async def serve(config: ListenerConfig, listening: socket.socket, control: socke
         control.send(READY)
         if await _may_finish(control):
             server.close()
+            with suppress(OSError):  # the owner may be gone as well
+                control.send(CLOSED)
             await connections.drain(limits.drain)
             await runner.cleanup()
 
