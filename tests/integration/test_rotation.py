@@ -18,6 +18,8 @@ from engine.errors import Interrupted, LadingError, LogTampered, OwnerBusy, Usag
 from engine.signing.trust_document import fingerprint
 from engine.workspace.keeping.restoring import continue_restored, restore_backup
 from engine.workspace.layout import Layout
+from engine.workspace.log.derived import check_derived
+from engine.workspace.log.querying import Question, ask_log
 from engine.workspace.log.record import verify_log
 from engine.workspace.office import Office
 from engine.workspace.origins import opening, rotating
@@ -84,6 +86,16 @@ def follow(two: PartnerSimulator) -> None:
 
 def bill_of(side: Side, transfer: str) -> bytes:
     return str(side.ask("bill.create", transfer=transfer, renew=True)["bill"]).encode()
+
+
+def test_nothing_derived_from_the_former_log_is_taken_for_the_next_ones(two: PartnerSimulator, rotate: Rotate) -> None:
+    assert ask_log(two.acme.home, Question(text='"acme"'))["searched"] == "full-text index"
+    assert Layout(two.acme.home).search_database.exists()
+
+    rotate()
+
+    found = check_derived(two.acme.home, lambda _: None)
+    assert (found["ok"], found["problems"]) == (True, [])
 
 
 def test_a_log_ends_and_the_next_goes_on_under_a_new_key(two: PartnerSimulator, rotate: Rotate) -> None:

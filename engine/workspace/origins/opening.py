@@ -25,6 +25,7 @@ from engine.audit.log import AuditLog
 from engine.audit.note import NoteKey, NoteSigner
 from engine.audit.reader import LogReader
 from engine.audit.remembered import Remembered
+from engine.audit.search import drop_index
 from engine.digest import canonical, parse_json
 from engine.errors import InputError, LadingError, UsageError, WorkspaceError
 from engine.events import Clock
@@ -170,10 +171,14 @@ def begin_log(layout: Layout, opening: Opening, last: bytes, clock: Clock, *, re
 
 
 def finish_opening(layout: Layout, opening: Opening, clock: Clock) -> TrustDocument:
-    """Publish the log that has begun: the trust document, what is remembered, the key; then let everybody record."""
+    """Publish the log that has begun: the trust document, what is remembered, the key; then let everybody record.
+
+    The full-text index goes, as it is of the former log.
+    """
     document, _ = issue_document(layout, load_settings(layout.settings), clock(), begins=opening.key)
     with LogReader(layout.audit_database) as log:
         Remembered(layout.remembered).add(log.newest_checkpoint(), opening.key.name)
+    drop_index(layout.search_database)  # of the former log
     take_next_key(layout.keys, keep=None if opening.forget else old_key(layout, opening.former_key).stem)
     layout.restored.unlink(missing_ok=True)
     sync_folder(layout.state)
