@@ -1,11 +1,13 @@
 """Legal hold: which payloads nobody may erase, whatever else asks for it.
 
 Holds are entries of the log and nothing else: `hold.placed` has a name, what it covers and why in its payload,
-`hold.lifted` has the name. A hold stands from the one to the other and covers past and future entries alike.
+`hold.lifted` has the name. A hold stands from the one to the other and covers past and future entries alike, in its own
+log and in former ones. One that stood when its log was continued still covers the entries of that log; an entry of a
+later one lifts it, which has its log's origin as `origin` in the payload.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from engine.audit.entry import Entry
@@ -34,6 +36,7 @@ class Hold:
         by: who placed it.
         since: when.
         entry: the index of its `hold.placed`.
+        origin: of the former log it stands in; None for the log that is written now.
     """
 
     name: str
@@ -42,10 +45,11 @@ class Hold:
     by: str
     since: str
     entry: int
+    origin: str | None = None
 
 
 def holds_of(log: LogReader) -> list[Hold]:
-    """Return the holds that stand, in the order they were placed.
+    """Return the holds of a log that stand, as far as it says itself, in the order they were placed.
 
     INVARIANT: a hold that cannot be read holds everything up: the log is then called damaged, not free of holds.
 
@@ -61,8 +65,30 @@ def holds_of(log: LogReader) -> list[Hold]:
             hold = _read(log.entry(row.index))
             standing[hold.name] = hold
         elif row.type == HOLD_LIFTED:
-            standing.pop(str((log.entry(row.index).payload or {}).get("name")), None)
+            said = log.entry(row.index).payload or {}
+            if "origin" not in said:
+                standing.pop(str(said.get("name")), None)
     return list(standing.values())
+
+
+def left_standing(log: LogReader, later: Iterable[LogReader]) -> list[Hold]:
+    """Return the holds that stood when a log was continued, and that no later log lifted.
+
+    Args:
+        log: the former log.
+        later: those that follow it.
+
+    Raises:
+        LogTampered: as `holds_of`.
+    """
+    origin = log.origin
+    lifts = [
+        follower.entry(index).payload or {}
+        for follower in later
+        for (index,) in follower.query("SELECT idx FROM event WHERE type = ?", HOLD_LIFTED)
+    ]
+    gone = {said.get("placed") for said in lifts if said.get("origin") == origin}
+    return [replace(hold, origin=origin) for hold in holds_of(log) if hold.entry not in gone]
 
 
 def holding(holds: Iterable[Hold], entry: Entry) -> str | None:
@@ -87,7 +113,10 @@ def placed(name: str, covers: Term, *, actor: str, reason: str, after: int) -> E
 def lifted(hold: Hold, *, actor: str, reason: str) -> Event:
     """Return the event that lifts a hold."""
     payload: dict[str, JSON] = {"name": hold.name, "placed": hold.entry, "reason": reason}
-    id_ = event_id(f"hold:{hold.name}", f"{HOLD_LIFTED}:{hold.entry}")
+    about = f"hold:{hold.name}"
+    if hold.origin is not None:
+        payload["origin"], about = hold.origin, f"{about}:{hold.origin}"
+    id_ = event_id(about, f"{HOLD_LIFTED}:{hold.entry}")
     return Event(id=id_, type=HOLD_LIFTED, actor=actor, payload=payload)
 
 

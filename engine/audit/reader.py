@@ -77,7 +77,7 @@ class LogReader:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._lock = threading.RLock()
         with mapped(path):
             self._db = open_reader(path)
@@ -304,11 +304,11 @@ class LogReader:
         return entries
 
     def _tile(self, level: int, number: int) -> bytes:
-        with self._lock, mapped(self._path):
+        with self._lock, mapped(self.path):
             return read_tile(self._db, level, number)
 
     def _query(self, statement: str, *parameters: object) -> list[Any]:
-        with self._lock, mapped(self._path):
+        with self._lock, mapped(self.path):
             return self._db.execute(statement, parameters).fetchall()
 
 

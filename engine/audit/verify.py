@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from engine.audit import schema
 from engine.audit.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
-from engine.audit.erasure import Absences
+from engine.audit.erasure import Absences, Erasure
 from engine.audit.note import NoteKey, open_note, split_note
 from engine.audit.sweep import Claim, Progress, Sweep
 from engine.audit.tiles import tile_width
@@ -44,6 +44,7 @@ def verify(
     witnesses: Iterable[NoteKey] = (),
     pseudonym_key: bytes | None = None,
     since: bytes | None = None,
+    erased: Iterable[Erasure] = (),
     progress: Progress | None = None,
 ) -> Verification:
     """Verify a log, also while its owner appends to it.
@@ -56,9 +57,10 @@ def verify(
         pseudonym_key: if given, pseudonyms are compared with the names in the payloads, too.
         since: a signed checkpoint up to which this log was verified in full; older entries are not read again. One
             that the log did not sign, or that it no longer reaches, is a problem, and every entry is read.
+        erased: what logs that follow this one say was erased from it (`engine.audit.removal.erased_later`).
         progress: called with entries done and entries in all.
     """
-    examination = _Examination(key, tuple(witnesses), pseudonym_key, since)
+    examination = _Examination(key, tuple(witnesses), pseudonym_key, since, tuple(erased))
     try:
         with closing(schema.open_reader(path)) as db:
             db.execute("BEGIN")
@@ -82,7 +84,7 @@ def examine(
     Raises:
         sqlite3.Error: the database cannot be read.
     """
-    examination = _Examination(key, tuple(witnesses), None, None)
+    examination = _Examination(key, tuple(witnesses), None, None, ())
     with literal_text(db):
         examination.run(db, tuple(remembered), progress)
     return examination.outcome()
@@ -106,13 +108,19 @@ class _Examination:
     """One run of `verify`."""
 
     def __init__(
-        self, key: NoteKey, witnesses: tuple[NoteKey, ...], pseudonym_key: bytes | None, since: bytes | None
+        self,
+        key: NoteKey,
+        witnesses: tuple[NoteKey, ...],
+        pseudonym_key: bytes | None,
+        since: bytes | None,
+        erased: tuple[Erasure, ...],
     ) -> None:
         self.problems = Problems()
         self._key = key
         self._witnesses = witnesses
         self._pseudonym_key = pseudonym_key
         self._since = since
+        self._erased = erased
         self._start = 0
         self._stored: dict[int, Checkpoint] = {}
         self._notes: dict[int, bytes] = {}
@@ -156,6 +164,7 @@ class _Examination:
         except LogTampered as error:
             self.problems.add(Kind.TILE, f"the tiles before entry {sweep.start}", str(error))
             return
+        sweep.absences.erasures += self._erased
         self._check_absences(db, sweep.absences)
 
     def _trusted_size(self, newest: Checkpoint, claims: Sequence[Claim]) -> int:
@@ -262,9 +271,10 @@ class _Examination:
         for index in absences.unexplained():
             message = "its payload is missing, and no entry says that it was erased"
             self.problems.add(Kind.PAYLOAD, f"entry {index}", message)
-        for first, last, by in absences.erasures:
-            for (index,) in db.execute("SELECT idx FROM payload WHERE idx BETWEEN ? AND ?", (first, last)):
-                message = f"its payload was erased by entry {by}, and is still there"
+        for erasure in absences.erasures:
+            span = (erasure.first, erasure.last)
+            for (index,) in db.execute("SELECT idx FROM payload WHERE idx BETWEEN ? AND ?", span):
+                message = f"its payload was erased by {erasure.by}, and is still there"
                 self.problems.add(Kind.PAYLOAD, f"entry {index}", message)
 
     def _check_strays(self, db: sqlite3.Connection, size: int) -> None:

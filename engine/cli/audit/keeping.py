@@ -112,17 +112,21 @@ def _listed(result: dict[str, Any]) -> str:
     if not result["holds"]:
         return "no hold stands"
     rows = [
-        (each["name"], each["since"], each["by"], str(each["entries"]), each["covers"], each["reason"])
+        (each["name"], each["since"], each["by"], str(each["entries"]), each["covers"], _where(each))
         for each in result["holds"]
     ]
     return table(rows, ("HOLD", "SINCE", "BY", "ENTRIES", "COVERS", "REASON"))
+
+
+def _where(hold_: dict[str, Any]) -> str:
+    return hold_["reason"] if hold_["origin"] is None else f"{hold_['reason']} (in {hold_['origin']})"
 
 
 def _erased(result: dict[str, Any]) -> str:
     lines = _summary(result)
     lines += [f"  is lost    {loss}" for loss in result["losses"]]
     lines += [f"  still in   {path}" for path in result.get("still_named_in", ())]
-    if result["entries"]:
+    if result["entries"] or result["former"]:
         lines += [f"  not reached: {place_}" for place_ in result["outside"]]
     return "\n".join(lines)
 
@@ -135,11 +139,12 @@ def _retained(result: dict[str, Any]) -> str:
 
 
 def _summary(result: dict[str, Any]) -> list[str]:
-    count = len(result["entries"])
+    count = len(result["entries"]) + sum(len(each["entries"]) for each in result["former"])
     done = "erased" if result["erased"] else "would erase"
     lines = [f"{done} the payloads of {count} {'entry' if count == 1 else 'entries'}"]
     lines += [f"  {event_type:<24} {number}" for event_type, number in result["by_type"].items()]
     lines += [f"  {click.style('kept', bold=True)} {len(each['entries'])}: {each['why']}" for each in result["kept"]]
+    lines += [f"  {len(each['entries'])} of them in the former log {each['origin']}" for each in result["former"]]
     if result["before"]:
         lines.append(f"  {result['before']} were erased before")
     return lines

@@ -6,9 +6,11 @@ from typing import Final
 
 from engine.audit.entry import Entry
 from engine.audit.erasure import PERMANENT
-from engine.audit.holds import Hold, holding
+from engine.audit.holds import Hold, holding, holds_of, left_standing
+from engine.audit.reader import LogReader
 from engine.gateway.incoming import UNDER_WAY
 from engine.transfer.tickets import USED
+from engine.workspace.log.former import Logs
 from engine.workspace.office import Office
 
 _WAITING: Final = frozenset({"proposed", "active"})
@@ -29,6 +31,9 @@ class Sorted:
     erased: int
 
 
+NOTHING: Final = Sorted((), (), 0)
+
+
 def sort_out(office: Office, entries: Iterable[Entry], holds: Iterable[Hold]) -> Sorted:
     """Tell which entries may be erased."""
     needed = _needed(office)
@@ -45,6 +50,21 @@ def sort_out(office: Office, entries: Iterable[Entry], holds: Iterable[Hold]) ->
         else:
             kept.append((replace(entry, salt=None, payload=None), why))
     return Sorted(tuple(erasable), tuple(kept), erased)
+
+
+def standing_holds(logs: Logs, log: LogReader | None = None) -> list[Hold]:
+    """Return the holds that cover a log's entries: those of the log that is written now, and what stands in that log.
+
+    Args:
+        logs: all logs of the organization.
+        log: one of them; None for what stands in any.
+
+    Raises:
+        LogTampered: a hold cannot be read.
+    """
+    current, *former = logs.all
+    wanted = [each for each in former if log is None or each is log]
+    return holds_of(current) + [hold for each in wanted for hold in left_standing(each, logs.later(each))]
 
 
 def losses(entries: Iterable[Entry]) -> list[str]:

@@ -46,6 +46,17 @@ class Logs:
         known = [reader for reader in self._readers.values() if reader.of_transfer(transfer)]
         return known[-1] if known else self._current
 
+    @property
+    def all(self) -> tuple[LogReader, ...]:
+        """Every log that can be read, the newest first."""
+        return tuple(
+            self._readers[number] for number in sorted(self._readers, key=lambda each: each or 0, reverse=True)
+        )
+
+    def later(self, log: LogReader) -> tuple[LogReader, ...]:
+        """Return the logs that follow one of these, the newest first; none for the one that is written now."""
+        return self.all[: self.all.index(log)]
+
     def numbered(self, number: int) -> LogReader | None:
         """Return the log with a number at the end of its origin; None if it is not here."""
         return self._readers.get(number)

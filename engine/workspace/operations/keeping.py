@@ -4,7 +4,7 @@ All of it is under the action that governs policies, and nothing is removed from
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -18,11 +18,13 @@ from engine.digest import JSON
 from engine.errors import LogTampered, UsageError
 from engine.workspace.keeping.choosing import Choice, chosen, means_everything
 from engine.workspace.keeping.erasing import erase, settle, still_named
-from engine.workspace.keeping.needs import Sorted, losses, sort_out
+from engine.workspace.keeping.needs import NOTHING, Sorted, losses, sort_out, standing_holds
 from engine.workspace.keeping.personal import mentions
+from engine.workspace.log.former import Logs
 from engine.workspace.log.record import verify_log
 from engine.workspace.office import Office
 from engine.workspace.operations import Call, Params
+from engine.workspace.origins.continuing import verify_continuations
 
 Reason = Annotated[str, Field(max_length=1000)]
 Name = Annotated[str, Field(pattern=NAME)]
@@ -72,20 +74,23 @@ def erase_payloads(office: Office, call: Call, params: Erase) -> dict[str, Any]:
     if means_everything(term) and params.naming is None:
         raise UsageError("no entries are named", remedy="Say which: 'type:decision.*', '--entry 12', '--actor ada'.")
     office.governance.people.now()  # who left the directory is named by an entry, which has to be there to be erased
-    with LogReader(office.layout.audit_database) as log:
-        size = log.size  # what this command records itself is never meant
+    size = office.log.size  # what this command records itself is never meant
     denied = office.denial(office.governance.action, who)
     if denied is not None:
         return denied
     check(office, call)
-    with LogReader(office.layout.audit_database) as log:
-        asked = (entry for entry in chosen(log, term, size) if _mentioned(entry, params.naming))
-        found = sort_out(office, asked, holds_of(log))
+    found: dict[str, Sorted] = {}
+    for log in (
+        office.logs.all[:1] if params.entries else office.logs.all
+    ):  # indices are those of the log that is written
+        end = size if log.origin == office.origin else log.size
+        asked = (entry for entry in chosen(log, term, end) if _mentioned(entry, params.naming))
+        found[log.origin] = sort_out(office, asked, standing_holds(office.logs, log))
     result = describe(office, found, erased=not params.dry_run)
     if not params.dry_run:
-        indices = [row.index for row in found.erasable]
         steps = _steps(call)
-        erase(office, {"": indices}, actor=who, reason=params.reason, progress=steps, naming=params.naming)
+        group = {origin: [row.index for row in each.erasable] for origin, each in found.items()}
+        erase(office, {"": group}, actor=who, reason=params.reason, progress=steps, naming=params.naming)
         names = [*map(office.identity, params.actors), *([params.naming] if params.naming else [])]
         result["still_named_in"] = still_named(office, names)
     return result
@@ -101,16 +106,18 @@ def retain(office: Office, call: Call, params: Retain) -> dict[str, Any]:
 def apply_retention(office: Office, call: Call, who: str, *, dry_run: bool) -> dict[str, Any]:
     """Erase what is older than the profile keeps, and neither held nor needed; see `retain`."""
     profile = office.settings.retention.keep
-    with LogReader(office.layout.audit_database) as log:
+    found: dict[str, Sorted] = {}
+    groups: dict[str, dict[str, list[int]]] = {}
+    for log in office.logs.all:
         rules = {row.index: rule for rule, row in due(profile, all_rows(log), office.clock())}
-        found = sort_out(office, map(log.entry, rules), holds_of(log)) if rules else Sorted((), (), 0)
-    groups: dict[str, list[int]] = {}
-    for row in found.erasable:
-        groups.setdefault(rules[row.index], []).append(row.index)
+        sorted_ = sort_out(office, map(log.entry, rules), standing_holds(office.logs, log)) if rules else NOTHING
+        found[log.origin] = sorted_
+        for row in sorted_.erasable:
+            groups.setdefault(rules[row.index], {}).setdefault(log.origin, []).append(row.index)
     if groups and not dry_run:
         check(office, call)
         erase(office, groups, actor=who, reason="retention", progress=_steps(call))
-    by_rule: dict[str, JSON] = {rule: len(indices) for rule, indices in sorted(groups.items())}
+    by_rule: dict[str, JSON] = {rule: sum(map(len, group.values())) for rule, group in sorted(groups.items())}
     return {
         **describe(office, found, erased=not dry_run),
         "profile": dict(profile),
@@ -146,8 +153,7 @@ def lift_hold(office: Office, call: Call, params: Lift) -> dict[str, JSON]:
     if denied is not None:
         return denied
     check(office, call)
-    with LogReader(office.layout.audit_database) as log:
-        known = next((hold for hold in holds_of(log) if hold.name == params.name), None)
+    known = next((hold for hold in standing_holds(office.logs) if hold.name == params.name), None)
     if known is None:
         raise UsageError(f"no hold {params.name} stands", remedy="'lading audit hold list' shows those that do.")
     office.log.record(lifted(known, actor=who, reason=params.reason))
@@ -158,46 +164,60 @@ def lift_hold(office: Office, call: Call, params: Lift) -> dict[str, JSON]:
 def list_holds(office: Office, call: Call, _: Params) -> dict[str, Any]:
     """Return the holds that stand, with how many entries each covers now."""
     office.caller(call.token)
-    with LogReader(office.layout.audit_database) as log:
-        return {"holds": [_told(hold, log) for hold in holds_of(log)]}
+    return {"holds": [_told(hold, office.logs) for hold in standing_holds(office.logs)]}
 
 
 def check(office: Office, call: Call) -> None:
-    """Finish what an earlier erasure left, then make sure that the log verifies.
+    """Finish what an earlier erasure left, then make sure that the log and the former ones verify.
 
     Raises:
-        LogTampered: it does not; evidence of that is not to be erased.
+        LogTampered: one does not; evidence of that is not to be erased.
     """
     settle(office)
     report: Any = verify_log(office.layout.home, call.progress)
-    if not report["ok"]:
-        first = report["problems"][0]
-        raise LogTampered(
-            f"the log does not verify: {first['where']}: {first['message']}",
-            remedy="Run 'lading audit verify'. Nothing was erased: the payloads may be the evidence.",
-        )
+    former: Any = verify_continuations(office.layout.home, call.progress) if report["ok"] else []
+    for origin, problems in ((each["origin"], each["problems"]) for each in (report, *former)):
+        if problems:
+            raise LogTampered(
+                f"the log {origin} does not verify: {problems[0]['where']}: {problems[0]['message']}",
+                remedy="Run 'lading audit verify'. Nothing was erased: the payloads may be the evidence.",
+            )
 
 
-def describe(office: Office, found: Sorted, *, erased: bool) -> dict[str, Any]:
-    """Return what goes, by type, what is kept, by reason, and what is lost with it."""
-    kept: dict[str, list[Entry]] = {}
-    for row, why in found.kept:
-        kept.setdefault(why, []).append(row)
+def describe(office: Office, found: Mapping[str, Sorted], *, erased: bool) -> dict[str, Any]:
+    """Return what goes, by type, what is kept, by reason, and what is lost with it; by log where it is a former one.
+
+    Args:
+        office: whose.
+        found: by the origin of the log.
+        erased: whether it goes now.
+    """
+    kept: dict[tuple[str, str], list[int]] = {}
+    for origin, each in found.items():
+        for row, why in each.kept:
+            kept.setdefault((origin, why), []).append(row.index)
+    gone = {origin: [row.index for row in each.erasable] for origin, each in found.items()}
+    erasable = [row for each in found.values() for row in each.erasable]
     return {
         "erased": erased,
-        "entries": [row.index for row in found.erasable],
-        "by_type": _counted(found.erasable),
-        "kept": [{"why": why, "entries": [row.index for row in rows]} for why, rows in sorted(kept.items())],
-        "before": found.erased,
-        "losses": losses(found.erasable),
-        "outside": [*OUTSIDE, *_former_logs(office)],
+        "entries": gone.pop(office.origin, []),
+        "former": [{"origin": origin, "entries": indices} for origin, indices in gone.items() if indices],
+        "by_type": _counted(erasable),
+        "kept": [
+            {"why": why if origin == office.origin else f"{why}, in {origin}", "entries": indices}
+            for (origin, why), indices in sorted(kept.items())
+        ],
+        "before": sum(each.erased for each in found.values()),
+        "losses": losses(erasable),
+        "outside": [*OUTSIDE, *_unread_logs(office)],
     }
 
 
-def _former_logs(office: Office) -> list[str]:
-    """Return the databases of logs that were continued: nothing can be appended to them, so nothing erased."""
-    found = sorted(office.layout.state.glob("audit-*.db"))
-    return [f"{path.relative_to(office.layout.home)}, the database of a log that was continued" for path in found]
+def _unread_logs(office: Office) -> list[str]:
+    """Return the databases of former logs that could not be read, so that nothing is erased from them."""
+    known = {log.path for log in office.logs.all}
+    found = sorted(path for path in office.layout.state.glob("audit-*.db") if path not in known)
+    return [f"{path.relative_to(office.layout.home)}, a former log that cannot be read" for path in found]
 
 
 def _counted(rows: Iterable[Entry]) -> dict[str, int]:
@@ -213,11 +233,11 @@ def _steps(call: Call) -> Any:
 
 
 def _described(office: Office, name: str) -> dict[str, JSON]:
-    with LogReader(office.layout.audit_database) as log:
-        return next(_told(hold, log) for hold in holds_of(log) if hold.name == name)
+    return next(_told(hold, office.logs) for hold in standing_holds(office.logs) if hold.name == name)
 
 
-def _told(hold: Hold, log: LogReader) -> dict[str, JSON]:
+def _told(hold: Hold, logs: Logs) -> dict[str, JSON]:
+    covered = [log for log in logs.all if hold.origin in (None, log.origin)]
     return {
         "name": hold.name,
         "covers": term_to_text(hold.covers),
@@ -225,5 +245,6 @@ def _told(hold: Hold, log: LogReader) -> dict[str, JSON]:
         "by": hold.by,
         "since": hold.since,
         "entry": hold.entry,
-        "entries": sum(1 for _ in chosen(log, hold.covers, log.size)),
+        "origin": hold.origin,
+        "entries": sum(1 for log in covered for _ in chosen(log, hold.covers, log.size)),
     }

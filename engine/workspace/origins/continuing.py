@@ -2,14 +2,17 @@
 
 import itertools
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from engine.audit.checkpoint import SignedCheckpoint, read_checkpoint
 from engine.audit.continuation import check_continuation, check_end, last_cosigned
+from engine.audit.erasure import Erasure
 from engine.audit.note import NoteKey
 from engine.audit.reader import LogReader
 from engine.audit.remembered import Remembered
+from engine.audit.removal import erased_later
 from engine.audit.verify import verify
 from engine.digest import JSON
 from engine.errors import LadingError, LogTampered, UsageError
@@ -89,32 +92,46 @@ def verify_continuations(
     witnesses = [witness.key for witness in known_witnesses(trust)]
     logs = [NoteKey.parse(vkey) for vkey in trust.own().log_keys]
     found = []
-    for current, former in itertools.pairwise(logs):
-        path = layout.audit_database if current == logs[0] else kept_log(layout, current.name)
-        if not path.exists():
-            break  # whoever deletes a former log deletes what says how it began
-        with LogReader(path) as log:
-            first = log.entry(0)
-        notes = Remembered(layout.remembered).all(former.name)
-        signed = check_continuation(current.name, first, [former, *witnesses], notes)
-        rotated = "restored" not in (first.payload or {})
-        kept = kept_log(layout, former.name)
+    with ExitStack() as opened:
+        later: list[LogReader] = []
+        for current, former in itertools.pairwise(logs):
+            path = layout.audit_database if current == logs[0] else kept_log(layout, current.name)
+            if not path.exists():
+                break  # whoever deletes a former log deletes what says how it began
+            later.append(opened.enter_context(LogReader(path)))
+            found.append(_verify_former(layout, former, current, later, witnesses, progress))
+    return found
+
+
+def _verify_former(
+    layout: Layout,
+    former: NoteKey,
+    current: NoteKey,
+    later: Sequence[LogReader],
+    witnesses: Sequence[NoteKey],
+    progress: Callable[[dict[str, Any]], None],
+) -> dict[str, Any]:
+    """Verify a former log, as far as it is kept, and that `current`, the last one in `later`, goes on from it."""
+    first = later[-1].entry(0)
+    notes = Remembered(layout.remembered).all(former.name)
+    signed = check_continuation(current.name, first, [former, *witnesses], notes)
+    rotated = "restored" not in (first.payload or {})
+    kept = kept_log(layout, former.name)
+    problems: list[dict[str, str]] = []
+    if kept.exists():
         held = size_of(kept)
         known = notes if rotated else [note for note in notes if read_checkpoint(note).size <= held]
-        problems = _problems(kept, former, known, witnesses, progress) if kept.exists() else []
-        if rotated and kept.exists() and not problems:
+        problems = _problems(kept, former, known, witnesses, erased_later(former.name, later), progress)
+        if rotated and not problems:
             problems = _end_problems(kept, signed, current)
-        found.append(
-            {
-                "origin": former.name,
-                "size": signed.checkpoint.size,
-                "rotated": rotated,
-                "cosigned_by": sorted({one.key.name for one in signed.cosigned}),
-                "kept": str(kept) if kept.exists() else None,
-                "problems": problems,
-            }
-        )
-    return found
+    return {
+        "origin": former.name,
+        "size": signed.checkpoint.size,
+        "rotated": rotated,
+        "cosigned_by": sorted({one.key.name for one in signed.cosigned}),
+        "kept": str(kept) if kept.exists() else None,
+        "problems": problems,
+    }
 
 
 def _problems(
@@ -122,6 +139,7 @@ def _problems(
     key: NoteKey,
     remembered: Sequence[bytes],
     witnesses: Sequence[NoteKey],
+    erased: Sequence[Erasure],
     progress: Callable[[dict[str, Any]], None],
 ) -> list[dict[str, str]]:
     """Verify the database of a former log."""
@@ -130,6 +148,7 @@ def _problems(
         key=key,
         remembered=remembered,
         witnesses=witnesses,
+        erased=erased,
         progress=lambda done, total: progress({"step": f"verifying {key.name}", "done": done, "total": total}),
     )
     return [{"kind": each.kind, "where": each.where, "message": each.message} for each in report.problems]
