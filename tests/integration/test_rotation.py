@@ -14,13 +14,14 @@ from engine.audit.note import NoteKey
 from engine.custody.account import verify_bill
 from engine.demo.model import make_model
 from engine.digest import sha256
-from engine.errors import Interrupted, LadingError, LogTampered, OwnerBusy, UsageError, WorkspaceError
+from engine.errors import InputError, Interrupted, LadingError, LogTampered, OwnerBusy, UsageError, WorkspaceError
 from engine.signing.trust_document import fingerprint
 from engine.workspace.keeping.restoring import continue_restored, restore_backup
 from engine.workspace.layout import Layout
 from engine.workspace.log.derived import check_derived
+from engine.workspace.log.export import check_exported, export_log
 from engine.workspace.log.querying import Question, ask_log
-from engine.workspace.log.record import verify_log
+from engine.workspace.log.record import newest_checkpoint, prove_entry, show_entry, verify_log
 from engine.workspace.office import Office
 from engine.workspace.origins import opening, rotating
 from engine.workspace.origins.continuing import verify_continuations
@@ -86,6 +87,39 @@ def follow(two: PartnerSimulator) -> None:
 
 def bill_of(side: Side, transfer: str) -> bytes:
     return str(side.ask("bill.create", transfer=transfer, renew=True)["bill"]).encode()
+
+
+def test_a_former_log_is_asked_by_its_origin(two: PartnerSimulator, rotate: Rotate, tmp_path: Path) -> None:
+    sent = two.send(packed(two, "before"))
+    home, file = two.acme.home, tmp_path / "evidence.jsonl"
+    before = ask_log(home, Question(text=f'transfer:{sent["id"]} "evaluation"', prove=True))
+    assert before["entries"]
+    rotate()
+
+    assert ask_log(home, Question(text=f"transfer:{sent['id']}"))["entries"] == []
+    for origin in (FORMER, "0"):
+        found = ask_log(home, Question(text=f'transfer:{sent["id"]} "evaluation"', prove=True, origin=origin))
+        assert (found["entries"], found["searched"]) == (before["entries"], "every leaf")
+    index = found["entries"][0]["index"]  # type: ignore[index,call-overload]
+    assert show_entry(home, index, FORMER)["public"]["transfer"] == sent["id"]  # type: ignore[index,call-overload]
+    assert FORMER in str(prove_entry(home, index, "0")["proof"])
+    assert newest_checkpoint(home, "0").startswith(f"{FORMER}\n")
+    assert newest_checkpoint(home, "1") == newest_checkpoint(home)
+    export_log(home, "type:transfer.*", "jsonl", proofs=True, output=file, write=str, origin="0")
+    former = two.acme.office.log_keys(ACME)[1]
+    assert check_exported(file, [former.vkey])["origins"] == [FORMER]
+
+
+def test_a_log_that_is_not_known_or_not_here_is_named(two: PartnerSimulator, rotate: Rotate) -> None:
+    rotate()
+
+    with pytest.raises(UsageError, match="no log of this organization is called '7'"):
+        show_entry(two.acme.home, 0, "7")
+    two.acme.close()
+    (two.acme.home / "state" / "audit-0.db").unlink()
+    with pytest.raises(InputError, match=r"audit-0\.db is missing"):
+        show_entry(two.acme.home, 0, "0")
+    two.acme.open()
 
 
 def test_nothing_derived_from_the_former_log_is_taken_for_the_next_ones(two: PartnerSimulator, rotate: Rotate) -> None:

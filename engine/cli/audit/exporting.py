@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from engine.cli.audit.reading import filter_completion
+from engine.cli.audit.reading import filter_completion, of_log
 from engine.cli.command import Session, verb
 from engine.cli.progress import Bar
 from engine.errors import UsageError
@@ -27,15 +27,25 @@ Examples:
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="The file, made whole or not at all."
 )
 @click.option("--proofs", is_flag=True, help="Add checkpoint and inclusion proof of each entry: the file is evidence.")
+@of_log
 @verb
-def export(session: Session, text: str, name: str, output: Path | None, *, proofs: bool) -> None:
+def export(session: Session, text: str, name: str, output: Path | None, origin: str | None, *, proofs: bool) -> None:
     """Export entries that meet FILTER, oldest first. The same log gives the same bytes."""
     from engine.workspace.log.export import export_log
 
     if output is None and session.as_json:
         raise UsageError("--json needs -o: the export itself goes to standard output", remedy="Add -o FILE.")
     with Bar("exporting", enabled=not session.as_json) as bar:
-        result = export_log(session.home, text, name, proofs=proofs, output=output, write=_print, progress=bar.update)
+        result = export_log(
+            session.home,
+            text,
+            name,
+            proofs=proofs,
+            output=output,
+            write=_print,
+            progress=bar.update,
+            origin=origin,
+        )
     if output is not None:
         session.show(
             result, lambda r: f"wrote {r['entries']} entries of {r['origin']} at size {r['size']} to {r['file']}"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from engine.cli.audit.reading import of_log
 from engine.cli.command import Session, verb
 
 
@@ -12,24 +13,26 @@ from engine.cli.command import Session, verb
 )
 @click.argument("index", type=click.IntRange(min=0))
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the proof to a file.")
+@of_log
 @verb
-def prove(session: Session, index: int, output: Path | None) -> None:
+def prove(session: Session, index: int, output: Path | None, origin: str | None) -> None:
     """Prove that an entry is in the log: its leaf, its path, and the newest checkpoint (C2SP tlog-proof)."""
     from engine.workspace.log.record import prove_entry
 
-    result = prove_entry(session.home, index)
+    result = prove_entry(session.home, index, origin)
     if output is not None:
         output.write_text(str(result["proof"]), encoding="utf-8")
     session.show(result, lambda r: f"wrote {output}" if output else r["proof"].rstrip("\n"))
 
 
-@click.command(epilog="\b\nExamples:\n  lading -C acme audit checkpoint")
+@click.command(epilog="\b\nExamples:\n  lading -C acme audit checkpoint\n  lading -C acme audit checkpoint --origin 0")
+@of_log
 @verb
-def checkpoint(session: Session) -> None:
+def checkpoint(session: Session, origin: str | None) -> None:
     """Print the newest checkpoint with its cosignatures (C2SP tlog-checkpoint)."""
     from engine.workspace.log.record import newest_checkpoint
 
-    session.show({"checkpoint": newest_checkpoint(session.home)}, lambda r: r["checkpoint"].rstrip("\n"))
+    session.show({"checkpoint": newest_checkpoint(session.home, origin)}, lambda r: r["checkpoint"].rstrip("\n"))
 
 
 @click.command(epilog="\b\nExamples:\n  lading -C acme audit key")

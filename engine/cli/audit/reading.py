@@ -27,6 +27,21 @@ def filter_completion(context: click.Context, _: click.Parameter, incomplete: st
     return [CompletionItem(incomplete[: one.start] + one.text, help=one.hint) for one in found]
 
 
+def _origins(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from engine.workspace.log.record import origins
+
+    try:
+        known = origins(Path(context.find_root().params.get("home", ".")).absolute())
+    except (LadingError, OSError):
+        return []
+    return [CompletionItem(origin) for origin in known if origin.startswith(incomplete)]
+
+
+of_log = click.option(
+    "--origin", shell_complete=_origins, help="A former log, by its origin or the number at the end of it."
+)
+
+
 @click.command(
     epilog="""\b
 Examples:
@@ -45,18 +60,21 @@ Examples:
     help="At most this many, newest first.",
 )
 @click.option("--entry", type=click.IntRange(min=0), help="One entry whole, by its index.")
+@of_log
 @verb
-def show(session: Session, event_type: str | None, transfer: str | None, limit: int, entry: int | None) -> int:
+def show(
+    session: Session, event_type: str | None, transfer: str | None, limit: int, entry: int | None, origin: str | None
+) -> int:
     """Show entries of the log, newest first. `lading audit query` asks for more."""
     from engine.audit.query.parse import only_about
     from engine.workspace.log.querying import Question, ask_log
     from engine.workspace.log.record import show_entry
 
     if entry is not None:
-        session.show(show_entry(session.home, entry), _whole)
+        session.show(show_entry(session.home, entry, origin), _whole)
         return 0
     terms = [only_about(name, value) for name, value in (("type", event_type), ("transfer", transfer)) if value]
-    result = ask_log(session.home, Question(text=" ".join(terms), limit=limit))
+    result = ask_log(session.home, Question(text=" ".join(terms), limit=limit, origin=origin))
     session.show(result, _shown)
     return LogTampered.exit_code if result["broken"] else 0
 
@@ -68,6 +86,7 @@ Examples:
   lading -C acme audit query 'type:transfer.* -partner:borealis.example' --prove
   lading -C acme audit query 'actor:ada@acme.example (decision:deny or decision:failsafe)'
   lading -C acme audit query '"fraud screening"' --limit 10 --json
+  lading -C acme audit query 'type:decision.deny' --origin 0
 
 \b
 Terms: type: actor: partner: transfer: artifact: agreement: decision: policy: statement:
@@ -81,6 +100,7 @@ A filter that begins with '-' needs '--' before it: lading audit query -- '-type
 @click.option("--newest-first/--oldest-first", default=True, show_default=True, help="The order of the first page.")
 @click.option("--prove", is_flag=True, help="Check the proof of each row against the newest checkpoint.")
 @click.option("--thorough", is_flag=True, help="Read every leaf: finds what an edited column or index hides.")
+@of_log
 @verb
 def query(session: Session, text: str, **options: Any) -> int:
     """Ask the log: entries that meet FILTER, a page at a time.

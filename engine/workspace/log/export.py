@@ -17,7 +17,6 @@ from engine.audit.schema import tampered
 from engine.digest import JSON
 from engine.files import replacing
 from engine.workspace.log.querying import asking
-from engine.workspace.log.record import pinned_key
 
 Progress = Callable[[dict[str, Any]], None]
 
@@ -68,6 +67,7 @@ def export_log(
     write: Callable[[str], object],
     progress: Progress = lambda _: None,
     keys: Sequence[NoteKey] = (),
+    origin: str | None = None,
 ) -> dict[str, JSON]:
     """Export what a filter lets through, oldest first.
 
@@ -80,13 +80,14 @@ def export_log(
         write: takes pieces of the export when there is no file.
         progress: told how many indexes were gone over.
         keys: the pinned keys; none to read this organization's own trust document.
+        origin: of which log; see `engine.workspace.log.record.log_named`.
 
     Raises:
         FilterError: the filter cannot be read.
         LogTampered: a row is broken; nothing is exported to a file then.
     """
-    with asking(home) as questions:
-        prover = Prover.newest(questions.log, keys or [pinned_key(questions.layout)])
+    with asking(home, origin=origin) as questions:
+        prover = Prover.newest(questions.log, keys or questions.keys())
         size = prover.checkpoint.size
         term = questions.read(text)
         source = questions.source(term, size, thorough=False, progress=progress)

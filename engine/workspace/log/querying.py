@@ -1,15 +1,17 @@
 """Asking a workspace's log: filters with names, pages, proofs; for the command line and for screens alike."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from engine.audit.checkpoint import Checkpoint, open_checkpoint
 from engine.audit.entry import COLUMNS, pseudonym
+from engine.audit.note import NoteKey
 from engine.audit.query.complete import Candidate, complete
 from engine.audit.query.cursor import Cursor, bound, read_cursor
 from engine.audit.query.find import Found, Search, Source, find
@@ -38,6 +40,7 @@ class Question:
         newest_first: the order; a cursor keeps the one it was begun with.
         prove: check the proof of each row against the newest checkpoint.
         thorough: read every leaf instead of looking at columns and index.
+        origin: of which log, or the number at the end of its origin; None for the one that is written now.
     """
 
     text: str
@@ -46,6 +49,7 @@ class Question:
     newest_first: bool = True
     prove: bool = False
     thorough: bool = False
+    origin: str | None = None
 
 
 class LogQuestions:
@@ -55,11 +59,23 @@ class LogQuestions:
         layout: the workspace's paths.
         log: the reader; its index for full text is attached when a filter first asks for words.
         clock: what relative times are counted from.
+        keys: returns the pinned keys of the log, once proofs are wanted.
+        former: whether nothing is appended to it any more; then it has no index for full text.
     """
 
-    def __init__(self, layout: Layout, log: LogReader, clock: Clock = system_clock) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        log: LogReader,
+        clock: Clock = system_clock,
+        *,
+        keys: Callable[[], Sequence[NoteKey]],
+        former: bool = False,
+    ) -> None:
         self.layout = layout
         self.log = log
+        self.keys = keys
+        self._former = former
         self._clock = clock
         self._indexed = 0
 
@@ -81,7 +97,7 @@ class LogQuestions:
             return Source.LEAVES
         if not has_phrase(term):
             return Source.COLUMNS
-        return Source.INDEX if self._index(size, progress) else Source.LEAVES
+        return Source.INDEX if not self._former and self._index(size, progress) else Source.LEAVES
 
     def _index(self, size: int, progress: Progress) -> bool:
         if 0 < size <= self._indexed:
@@ -102,13 +118,21 @@ class LogQuestions:
 
 
 @contextmanager
-def asking(home: Path, clock: Clock = system_clock) -> Iterator[LogQuestions]:
-    """Open a workspace's log for questions."""
-    from engine.workspace.log.record import log_layout
+def asking(home: Path, clock: Clock = system_clock, origin: str | None = None) -> Iterator[LogQuestions]:
+    """Open one of a workspace's logs for questions; see `engine.workspace.log.record.log_named`."""
+    from engine.workspace.log.record import log_layout, log_named
 
     layout = log_layout(home)
-    with LogReader(layout.audit_database) as log:
-        yield LogQuestions(layout, log, clock)
+    path = layout.audit_database if origin is None else log_named(layout, origin)[0]
+    with LogReader(path) as log:
+        keys = partial(_pinned, layout, origin)
+        yield LogQuestions(layout, log, clock, keys=keys, former=path != layout.audit_database)
+
+
+def _pinned(layout: Layout, origin: str | None) -> list[NoteKey]:
+    from engine.workspace.log.record import log_named
+
+    return [log_named(layout, origin)[1]]
 
 
 def ask_log(
@@ -121,7 +145,7 @@ def ask_log(
         InputError: the cursor is not this filter's.
         LadingError: the log cannot be read, or proofs are wanted and its checkpoint does not verify.
     """
-    with asking(home, clock) as questions:
+    with asking(home, clock, question.origin) as questions:
         log = questions.log
         origin = log.origin
         cursor = _first(question, origin, log.size, clock())
@@ -133,7 +157,7 @@ def ask_log(
         search = Search(term, source, first, min(end, cursor.size), cursor.newest_first)
         found = list(islice(find(log, search), question.limit + 1))
         page = found[: question.limit]
-        checkpoint = proving_checkpoint(home, log) if question.prove else None
+        checkpoint = proving_checkpoint(questions) if question.prove else None
         rows = [shown(one, proof_state(log, one, checkpoint)) for one in page]
     following = _after(cursor, page[-1].row.index) if len(found) > len(page) else None
     return {
@@ -146,11 +170,9 @@ def ask_log(
     }
 
 
-def proving_checkpoint(home: Path, log: LogReader) -> Checkpoint:
+def proving_checkpoint(questions: LogQuestions) -> Checkpoint:
     """Return the newest checkpoint, its signature verified with the key pinned in the own trust document."""
-    from engine.workspace.log.record import pinned_key
-
-    return open_checkpoint(log.newest_checkpoint(), [pinned_key(Layout(home))]).checkpoint
+    return open_checkpoint(questions.log.newest_checkpoint(), questions.keys()).checkpoint
 
 
 def proof_state(log: LogReader, found: Found, checkpoint: Checkpoint | None) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.audit.checkpoint import read_checkpoint
+from engine.audit.continuation import number_of
 from engine.audit.milestone import Milestone, read_milestone, set_milestone
 from engine.audit.note import NoteKey
 from engine.audit.proof import format_proof
@@ -13,7 +14,7 @@ from engine.audit.reader import LogReader
 from engine.audit.remembered import Remembered
 from engine.audit.verify import Verification, verify
 from engine.digest import JSON
-from engine.errors import InputError, LadingError
+from engine.errors import InputError, LadingError, UsageError
 from engine.events import Clock, system_clock
 from engine.signing.trust_folder import TrustFolder
 from engine.workspace.layout import Layout
@@ -64,30 +65,59 @@ def pinned_key(layout: Layout) -> NoteKey:
     return NoteKey.parse(TrustFolder(layout.trust).own().log_keys[0])
 
 
+def log_named(layout: Layout, name: str | None) -> tuple[Path, NoteKey]:
+    """Return the database and the pinned key of one of this organization's logs.
+
+    Args:
+        layout: the workspace.
+        name: the log's origin, or the number at the end of it; None for the log that is written now.
+
+    Raises:
+        UsageError: the own trust document lists no such log.
+        InputError: the database is not here.
+    """
+    current, *former = (NoteKey.parse(vkey) for vkey in TrustFolder(layout.trust).own().log_keys)
+    if name is None or name in {current.name, str(number_of(current.name))}:
+        return layout.audit_database, current
+    found = next((key for key in former if name in {key.name, str(number_of(key.name))}), None)
+    if found is None:
+        known = ", ".join(key.name for key in (current, *former))
+        raise UsageError(f"no log of this organization is called {name!a}", remedy=f"Name one of {known}.")
+    path = layout.former_log(number_of(found.name) or 0)
+    if not path.exists():
+        raise InputError(f"{path} is missing: the log {found.name} is not here", remedy="Restore it from a backup.")
+    return path, found
+
+
+def origins(home: Path) -> list[str]:
+    """Return the origins of this organization's logs, the one that is written now first."""
+    return [NoteKey.parse(vkey).name for vkey in TrustFolder(Layout(home).trust).own().log_keys]
+
+
 def verifier_keys(home: Path) -> dict[str, str]:
     """Return the verifier keys of log and witness (C2SP signed-note vkey)."""
     own = TrustFolder(log_layout(home).trust).own()
     return {"log": own.log_keys[0], "witness": own.witness_keys[0]}
 
 
-def newest_checkpoint(home: Path) -> str:
-    """Return the newest checkpoint with its cosignatures, as text."""
-    with LogReader(log_layout(home).audit_database) as log:
+def newest_checkpoint(home: Path, origin: str | None = None) -> str:
+    """Return the newest checkpoint of a log (`log_named`) with its cosignatures, as text."""
+    with LogReader(log_named(log_layout(home), origin)[0]) as log:
         return log.newest_checkpoint().decode()
 
 
-def prove_entry(home: Path, index: int) -> dict[str, JSON]:
-    """Return the leaf of an entry and its proof under the newest checkpoint (C2SP tlog-proof)."""
-    with LogReader(log_layout(home).audit_database) as log:
+def prove_entry(home: Path, index: int, origin: str | None = None) -> dict[str, JSON]:
+    """Return the leaf of an entry of a log (`log_named`), and its proof by its newest checkpoint (C2SP tlog-proof)."""
+    with LogReader(log_named(log_layout(home), origin)[0]) as log:
         entry = log.entry(index)
         note = log.newest_checkpoint()
         path = log.prove(index, read_checkpoint(note).size)
     return {"index": index, "leaf": entry.leaf.decode(), "proof": format_proof(index, path, note)}
 
 
-def show_entry(home: Path, index: int) -> dict[str, JSON]:
-    """Return one entry whole: what its leaf says, and its payload."""
-    with LogReader(log_layout(home).audit_database) as log:
+def show_entry(home: Path, index: int, origin: str | None = None) -> dict[str, JSON]:
+    """Return one entry of a log (`log_named`) whole: what its leaf says, and its payload."""
+    with LogReader(log_named(log_layout(home), origin)[0]) as log:
         entry = log.entry(index)
     payload = dict(entry.payload) if entry.payload is not None else None
     return {"index": entry.index, "public": dict(entry.public), "payload": payload}

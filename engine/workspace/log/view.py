@@ -270,7 +270,7 @@ class LogView:
     @contextmanager
     def _asking(self) -> Iterator[LogQuestions]:
         with LogReader(self._path) as reader:
-            yield LogQuestions(self._layout, reader, self._clock)
+            yield LogQuestions(self._layout, reader, self._clock, keys=self._keys)
 
     def _signed(self, reader: LogReader) -> SignedCheckpoint:
         return open_checkpoint(reader.newest_checkpoint(), self._keys())
