@@ -1,6 +1,7 @@
 """One examination of one bill: each step proves one thing, in the order of the handoff, and says so."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +19,7 @@ from engine.custody.grading import Grading, keys_of
 from engine.custody.logs import RECEIVER_EVENTS, SENDER_EVENTS, ProvedLog, demand_events, open_further, prove_log
 from engine.custody.statements import Acceptance, Answer, DeliveryReceipt, Offer, Verdict, check_answer
 from engine.digest import JSON, canonical, sha256
-from engine.errors import EvidenceError, IntegrityError
+from engine.errors import EvidenceError, InputError, IntegrityError, SignatureError
 from engine.events import timestamp
 from engine.manifest import Manifest, parse_manifest
 from engine.signing.organization_trust import Signed
@@ -66,7 +67,7 @@ class Examination:
         bill = self._bill
         self._check_parties()
         annexes = self._check_annexes()
-        self._check_seal()
+        self._check_issued()
         manifest = self._check_artifact()
         offer, offered = self._check_offer()
         agreement = self._check_agreement(offer)
@@ -154,17 +155,18 @@ class Examination:
             for org in (bill.sender, bill.receiver)
         }
 
-    def _check_seal(self) -> None:
-        """The issuer's log key covers every byte; the issuer's identity covers the bill."""
+    def _check_issued(self) -> None:
+        """The issuer's identity covers the bill; its log key covers every byte, those of the signature too."""
         bill, note = self._bill, self._sealed.seal.encode()
-        opened = open_note(note, keys_of(self._trust.document(bill.issuer).log_keys))
-        text = seal_text(bill, self._sealed.signature)
-        expected_lines = 4  # two of text, one empty, one signature
-        if opened.text != text or note.count(b"\n") != expected_lines:
-            raise _broken("its seal is over other content")
-        signed = self._verify(bill.issuer, self._sealed.signature, BILL_TYPE)
+        with _naming("signature"):
+            signed = self._verify(bill.issuer, self._sealed.signature, BILL_TYPE)
         if signed.payload != bill.statement():
             raise _broken("its signature is over another bill")
+        with _naming("seal"):
+            opened = open_note(note, keys_of(self._trust.document(bill.issuer).log_keys))
+        expected_lines = 4  # two of text, one empty, one signature
+        if opened.text != seal_text(bill, self._sealed.signature) or note.count(b"\n") != expected_lines:
+            raise _broken("its seal is over other content than this bill and this signature")
         self._proved.append(f"issued by {signed.signatory.identity} for {bill.issuer} at {signed.time:%F %T}Z")
 
     def _check_artifact(self) -> Manifest:
@@ -186,7 +188,7 @@ class Examination:
 
     def _check_offer(self) -> tuple[Offer, Signed]:
         bill = self._bill
-        signed = self._verify(bill.sender, self._bundle("offer"), Offer.predicate_type())
+        signed = self._signed("offer", bill.sender, Offer.predicate_type())
         offer = Offer.read(signed)
         stated = (offer.transfer, offer.sender, offer.receiver, offer.artifact)
         if stated != (bill.transfer, bill.sender, bill.receiver, bill.artifact):
@@ -222,7 +224,7 @@ class Examination:
     def _check_answers(self, offer: Offer, offered: Signed) -> dict[str, Signed]:
         answers: dict[str, Signed] = {}
         for name, kind in _ANSWERS.items():
-            signed = self._verify(self._bill.receiver, self._bundle(name), kind.predicate_type())
+            signed = self._signed(name, self._bill.receiver, kind.predicate_type())
             answer = kind.read(signed)
             check_answer(answer, offer, offered.payload)
             if isinstance(answer, Verdict) and answer.receipt != sha256(answers["receipt"].payload):
@@ -243,13 +245,15 @@ class Examination:
             (bill.sender, bill.receiver, SENDER_EVENTS),
             (bill.receiver, bill.sender, RECEIVER_EVENTS),
         ):
-            logs[owner] = log = prove_log(
-                owner,
-                bill.logs[owner],
-                transfer=bill.transfer,
-                log_keys=keys_of(parties[owner].log_keys),
-                witness_keys=[*keys_of(parties[other].witness_keys), *self._grading.known(parties.values())],
-            )
+            witnesses = [*keys_of(parties[other].witness_keys), *self._grading.known(parties.values())]
+            with _naming(f"evidence of the log of {owner}"):
+                logs[owner] = log = prove_log(
+                    owner,
+                    bill.logs[owner],
+                    transfer=bill.transfer,
+                    log_keys=keys_of(parties[owner].log_keys),
+                    witness_keys=witnesses,
+                )
             demand_events(log, events, digests)
             names = [_witness(each.key.name) for each in log.signed.cosigned]
             by = f", witnessed by {', '.join(names)}" if names else ""
@@ -315,6 +319,11 @@ class Examination:
         except KeyError:
             raise _broken(f"it lacks the signature {name!r}") from None
 
+    def _signed(self, name: str, organization: str, predicate_type: str) -> Signed:
+        bundle = self._bundle(name)
+        with _naming(name):
+            return self._verify(organization, bundle, predicate_type)
+
     def _verify(self, organization: str, bundle: object, predicate_type: str) -> Signed:
         trust = self._trust.organization_trust(organization)
         return trust.verify(canonical(bundle), predicate_type=predicate_type, limit=64 << 20)
@@ -330,6 +339,17 @@ def _says(answer: Answer) -> str:
             return ", ".join([answer.verdict, *answer.findings])
         case _:
             return ""
+
+
+@contextmanager
+def _naming(part: str) -> Iterator[None]:
+    """Say in which part of the bill it was that a signature does not hold or something is unreadable."""
+    try:
+        yield
+    except SignatureError as error:
+        raise type(error)(f"the bill's {part} does not hold: {error}", remedy=error.remedy) from error
+    except InputError as error:
+        raise IntegrityError(f"the bill's {part} is unreadable: {error}", remedy=error.remedy) from error
 
 
 def _witness(name: str) -> str:

@@ -70,6 +70,11 @@ def create(office: Office, call: Call, params: Create) -> dict[str, JSON]:
         )
     if params.annex == "clear" and params.annex_for:
         raise UsageError("an annex is either in the clear or for named auditors", remedy="Give one of the two.")
+    if params.annex == "clear" and not office.settings.policy.disclose:
+        raise UsageError(
+            "policy.disclose is false: decisions are shown to nobody, so that there is no annex in the clear",
+            remedy="Encrypt the annex to an auditor, with --annex-for.",
+        )
     bill, annexes = _gather(office, call, handoff, params)
     data = seal_bill(bill, office.sign(bill.statement(), who), office.log_signer, annexes)
     if len(data) > BILL_LIMIT:

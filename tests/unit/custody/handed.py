@@ -58,12 +58,38 @@ def decoded(text: str) -> bytes:
 
 def hand_over(folder: Path, **wish: Any) -> Handed:
     """Have Acme hand a tiny model to Borealis."""
+    two, root = packed(folder, **wish)
+    return sent(two, root)
+
+
+def hand_over_against_odds(folder: Path) -> Handed:
+    """Have Acme hand over a confidential model beside which a stray file lies.
+
+    Abe approves what Ada sends; Sec lets it past the failed check.
+    """
+    two, root = packed(folder, sensitivity="confidential")
+    (folder / "model" / "notes.txt").write_text("a stray file")
+    transfer = two.send(root)["id"]
+    order = {"transfer": transfer, "waives": ["extra"], "ticket": "INC-17", "reason": "outage"}
+    ticket = two.acme.ask("breakglass.request", **order)["id"]
+    two.acme.ask("breakglass.approve", who="sec", id=ticket, reason="the file is harmless")
+    two.acme.ask("approval.grant", who="abe", transfer=transfer, reason="reviewed with legal")
+    return sent(two, root)
+
+
+def packed(folder: Path, **wish: Any) -> tuple[PartnerSimulator, str]:
+    """Two organizations, and the root of a tiny model that Acme packed."""
     two = PartnerSimulator(folder / "two", shipped("samples") / "agreement.yaml")
     write_atomic(folder / "model" / "config.json", b'{"architectures": ["Tiny"]}')
-    root = two.acme.ask("artifact.pack", path=str(folder / "model"), name="sentiment", version="3.1", **wish)["root"]
-    sent = two.send(root)
-    assert sent["state"] == "completed", sent
-    return Handed(two, sent["id"], pyrage.x25519.Identity.generate())
+    made = two.acme.ask("artifact.pack", path=str(folder / "model"), name="sentiment", version="3.1", **wish)
+    return two, made["root"]
+
+
+def sent(two: PartnerSimulator, root: str) -> Handed:
+    """Send it to the end."""
+    done = two.send(root)
+    assert done["state"] == "completed", done
+    return Handed(two, done["id"], pyrage.x25519.Identity.generate())
 
 
 def third_party(name: str = "witness.cygnus.example") -> NoteSigner:

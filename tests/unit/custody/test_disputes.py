@@ -5,22 +5,24 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.x509 import load_der_x509_certificate
 
 from engine.agreement import parse_agreement
 from engine.custody.account import verify_bill
 from engine.custody.bill import Bill, encode, parse_bill
-from engine.custody.statements import Approval, ApprovalV1, fresh_nonce, plan_digest
+from engine.custody.statements import Approval, ApprovalV1, BreakGlass, Predicate, fresh_nonce, plan_digest
 from engine.digest import canonical, sha256
-from engine.errors import EvidenceError, InputError, IntegrityError, LogTampered
+from engine.errors import BadSignature, EvidenceError, InputError, IntegrityError, LogTampered
+from engine.signing.sandbox.timestamps import TimestampService
 from engine.signing.trust_folder import TrustFolder
 from engine.signing.witnesses import PinnedWitness
 from tests.integration.simulator import ACME, BOREALIS
-from tests.unit.custody.handed import Handed, cosign, decoded, hand_over, third_party
+from tests.unit.custody.handed import Handed, cosign, decoded, hand_over, hand_over_against_odds, third_party
 
 PAGE = Path(__file__).parents[3] / "docs" / "disputes.md"
 
@@ -28,6 +30,13 @@ PAGE = Path(__file__).parents[3] / "docs" / "disputes.md"
 @pytest.fixture(scope="module")
 def handed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Handed]:
     made = hand_over(tmp_path_factory.mktemp("disputed"))
+    yield made
+    made.two.close()
+
+
+@pytest.fixture(scope="module")
+def against_odds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Handed]:
+    made = hand_over_against_odds(tmp_path_factory.mktemp("approved"))
     yield made
     made.two.close()
 
@@ -107,8 +116,10 @@ def test_denial_our_policy_would_not_have_permitted_it(handed: Handed) -> None:
         verify_bill(handed.issue(Bill.model_validate(told), handed.two.acme, {ACME: canonical(annex)}), handed.trust)
 
 
-def approve(handed: Handed, by: str, *, former: bool = False, **changes: Any) -> Callable[[dict[str, Any]], None]:
-    """Put an approval into a bill that nobody gave when it was sent."""
+def approve(
+    handed: Handed, by: str, *, kind: type[Predicate] = Approval, **changes: Any
+) -> Callable[[dict[str, Any]], None]:
+    """Put an approval, or a ticket, into a bill that nobody gave when it was sent."""
     office, account = handed.two.acme.office, verify_bill(handed.made(), handed.trust)
     now = handed.two.clock()
     facts: dict[str, Any] = {
@@ -129,10 +140,12 @@ def approve(handed: Handed, by: str, *, former: bool = False, **changes: Any) ->
     order = {"artifact": account.root, "partner": BOREALIS, "agreement": account.agreement}
     plan = plan_digest(**order, purpose=account.purpose, impact="", actor=f"ada@{ACME}")
     bound = {"action": "send", "plan": plan, "waives": (), "not_before": now}
-    approval = ApprovalV1(**facts | changes) if former else Approval(**facts | bound | changes)
+    bound |= {"ticket": "INC-17", "waives": ("extra",)} if kind is BreakGlass else {}
+    approval = kind.model_validate((facts | changes) if kind is ApprovalV1 else (facts | bound | changes))
+    name = "break-glass" if kind is BreakGlass else "approval"
 
     def change(bill: dict[str, Any]) -> None:
-        bill["signatures"]["approval"] = json.loads(office.sign(approval.statement(), by))
+        bill["signatures"][name] = json.loads(office.sign(approval.statement(), by))
 
     return change
 
@@ -141,7 +154,7 @@ def test_denial_the_approval_was_forged(handed: Handed) -> None:
     never_logged = approve(handed, f"abe@{ACME}")
     elsewhere = approve(handed, f"abe@{ACME}", transfer="tr-" + "0" * 24)
     other_order = approve(handed, f"abe@{ACME}", plan="0" * 64)
-    former = approve(handed, f"abe@{ACME}", former=True)
+    former = approve(handed, f"abe@{ACME}", kind=ApprovalV1)
     nobody = approve(handed, f"olga@{ACME}")
 
     for unlogged in (never_logged, former):
@@ -155,21 +168,73 @@ def test_denial_the_approval_was_forged(handed: Handed) -> None:
         verify_bill(handed.lie(nobody), handed.trust)
 
 
-def test_denial_requester_and_approver_are_the_same_person(handed: Handed) -> None:
-    own = approve(handed, f"abe@{ACME}", requester=f"abe@{ACME}")
+def test_denial_requester_and_approver_are_the_same_person(against_odds: Handed) -> None:
+    handed, trust = against_odds, against_odds.trust
+    account = verify_bill(handed.made(annex="clear"), trust)
+    signers = {each.name: each.signer for each in account.statements}
+    [offer] = [each for each in account.statements if each.name == "offer"]
 
-    with pytest.raises(IntegrityError, match=r"about requester|for themselves"):
-        verify_bill(handed.lie(own), handed.trust)
+    assert offer.says.endswith(f"asked for by ada@{ACME}")
+    assert (signers["approval"], signers["break-glass"]) == (f"abe@{ACME}", f"sec@{ACME}")
+    [rested] = [each for each in account.decisions if each.cited and each.organization == ACME]
+    assert (rested.principal, rested.replay) == (f"ada@{ACME}", "repeated")
+    for change, refused in (
+        (approve(handed, f"ada@{ACME}"), f"ada@{ACME}"),
+        (approve(handed, f"abe@{ACME}", requester=f"abe@{ACME}"), f"it is about requester 'abe@{ACME}'"),
+        (approve(handed, f"abe@{ACME}"), f"the log of {ACME} does not show this approval"),
+        (approve(handed, f"sec@{ACME}", kind=BreakGlass, requester=f"sec@{ACME}"), "sec@.* signed it for themselves"),
+        (offered_by(handed, f"abe@{ACME}"), "acceptance:v1 statement is about offer"),
+    ):
+        with pytest.raises(EvidenceError, match=refused):
+            verify_bill(handed.lie(change), trust)
 
 
-def test_denial_the_certificate_was_expired(handed: Handed) -> None:
-    """The sandbox's certificates live for ten minutes; a year later the bill still verifies."""
+def offered_by(handed: Handed, requester: str) -> Callable[[dict[str, Any]], None]:
+    """Have the offer say that somebody else asked for the transfer."""
+    office = handed.two.acme.office
+
+    def change(bill: dict[str, Any]) -> None:
+        offer = json.loads(decoded(bill["signatures"]["offer"]["dsseEnvelope"]["payload"]))
+        offer["predicate"]["requester"] = requester
+        bill["signatures"]["offer"] = json.loads(office.sign(canonical(offer), f"ada@{ACME}"))
+
+    return change
+
+
+def test_denial_the_certificate_was_expired(handed: Handed, monkeypatch: pytest.MonkeyPatch) -> None:
     data = handed.made()
-    handed.two.clock.advance(timedelta(days=400))
-    try:
-        assert verify_bill(data, handed.trust).grade == "bilateral"
-    finally:
-        handed.two.clock.advance(timedelta(days=-400))
+    offer = json.loads(data)["bill"]["signatures"]["offer"]
+    certificate = load_der_x509_certificate(decoded(offer["verificationMaterial"]["certificate"]["rawBytes"]))
+    assert certificate.not_valid_after_utc - certificate.not_valid_before_utc == timedelta(minutes=10)
+    [said] = [each for each in verify_bill(data, handed.trust).statements if each.name == "offer"]
+    signed = datetime.fromisoformat(said.time)
+    assert certificate.not_valid_before_utc <= signed <= certificate.not_valid_after_utc
+
+    def stamp_of_another(bill: dict[str, Any]) -> None:
+        offer, verdict = (bill["signatures"][name]["verificationMaterial"] for name in ("offer", "verdict"))
+        offer["timestampVerificationData"] = verdict["timestampVerificationData"]
+
+    with pytest.raises(BadSignature, match="the bill's offer does not hold"):
+        verify_bill(handed.lie(stamp_of_another), handed.trust)
+    late = signed_late(handed, monkeypatch)
+    with pytest.raises(BadSignature, match="the bill's offer does not hold"):
+        verify_bill(handed.lie(late), handed.trust)
+
+
+def signed_late(handed: Handed, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], None]:
+    """Have the very same offer signed with a certificate that had ended by the authority's clock."""
+    office, answer = handed.two.acme.office, TimestampService.answer
+
+    def change(bill: dict[str, Any]) -> None:
+        payload = decoded(bill["signatures"]["offer"]["dsseEnvelope"]["payload"])
+        with monkeypatch.context() as hour_later:
+            hour_later.setattr(
+                TimestampService, "answer", lambda self, asked, now: answer(self, asked, now + timedelta(hours=1))
+            )
+            bundle = office.sign(payload, f"ada@{ACME}")
+        bill["signatures"]["offer"] = json.loads(bundle)
+
+    return change
 
 
 def test_denial_your_witness_colludes_with_you(handed: Handed, tmp_path: Path) -> None:
