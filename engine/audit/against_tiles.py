@@ -56,12 +56,13 @@ def compare_with_tiles(log: LogReader, static: StaticLog, log_checkpoint: Checkp
     """
     folder, problems = static.verify(), Problems()
     common = min(folder.size, log_checkpoint.size)
-    for start in range(0, common, TILE_WIDTH):
+    for start in range(static.start, common, TILE_WIDTH):
         _compare_leaves(log, static, start, min(start + TILE_WIDTH, common), problems)
         progress(min(start + TILE_WIDTH, common), common)
     tiles = _compare_tiles(log, static, common, problems)
     _compare_roots(log, static, log_checkpoint, problems)
-    return Comparison(folder, log_checkpoint.size, common, tiles, tuple(problems.found))
+    compared = max(0, common - static.start)
+    return Comparison(folder, log_checkpoint.size, compared, tiles, tuple(problems.found))
 
 
 def _compare_leaves(log: LogReader, static: StaticLog, start: int, end: int, problems: Problems) -> None:
@@ -77,7 +78,7 @@ def _compare_tiles(log: LogReader, static: StaticLog, common: int, problems: Pro
     """Compare the tiles of the tree over the entries that both have; return how many there are."""
     compared = 0
     for level in _LEVELS:
-        number = 0
+        number = static.start >> 8 * (level + 1)
         while width := tile_width(level, number, common):
             hashes = static.tile(level, number)[: width * HASH_SIZE]
             if log.tile(level, number, width) != hashes:
@@ -93,6 +94,8 @@ def _compare_roots(log: LogReader, static: StaticLog, newest: Checkpoint, proble
     if folder.size > newest.size:
         message = f"the folder has {folder.size} entries that the log signed, the log has {newest.size}"
         problems.add(Kind.ROLLBACK, f"checkpoint {folder.size}", message)
+        if newest.size < static.start:
+            return  # what could show more was pruned from the folder
         longer, shorter = TileTree(static.tile), newest
     else:
         longer, shorter = TileTree(lambda level, number: _stored(log, level, number, newest.size)), folder

@@ -65,7 +65,7 @@ def export_log(log: LogReader, folder: Path, key: NoteKey, progress: Progress | 
             _write_tiles(log, folder, level, known, newest.size)
         for start in range(known - known % TILE_WIDTH, newest.size, TILE_WIDTH):
             end = min(start + TILE_WIDTH, newest.size)
-            write_atomic(folder / bundle_path(start // TILE_WIDTH, end - start), _bundle(log, start, end))
+            write_atomic(folder / bundle_path(start // TILE_WIDTH, end - start), bundle(log, start, end))
             if progress is not None:
                 progress(end - known, newest.size - known)
         _demand_root(log, newest)
@@ -85,16 +85,28 @@ class StaticLog:
     Args:
         folder: holds `checkpoint` and `tile/`.
         keys: the pinned keys of the log and of any witnesses.
+        minimum: the minimum index that the reader accepts: entries before it may lack (`engine.audit.pruning`).
+
+    Attributes:
+        note: the signed checkpoint.
+        checkpoint: what it says.
+        start: the first entry that is read; before it, only tiles are.
 
     Raises:
-        InputError: there is no such folder or checkpoint.
+        InputError: there is no such folder or checkpoint, or it covers fewer entries than the minimum index.
         BadSignature: the log's key did not sign the checkpoint.
     """
 
-    def __init__(self, folder: Path, keys: list[NoteKey]) -> None:
+    def __init__(self, folder: Path, keys: list[NoteKey], minimum: int = 0) -> None:
         self._folder = folder
         self.note = self._read(CHECKPOINT_FILE, NOTE_LIMIT)
         self.checkpoint = open_checkpoint(self.note, keys).checkpoint
+        self.start = minimum // TILE_WIDTH * TILE_WIDTH
+        if minimum > self.checkpoint.size:
+            raise InputError(
+                f"{folder} has {self.checkpoint.size} entries, the minimum index is {minimum}",
+                remedy="Name the minimum index that the log's owner told you.",
+            )
 
     def tile(self, level: int, number: int) -> bytes:
         """Return a tile's hashes, as many as the checkpoint's size asks for.
@@ -123,7 +135,9 @@ class StaticLog:
         return leaves
 
     def verify(self, progress: Progress | None = None) -> Checkpoint:
-        """Compute every tile and the root again from the leaves.
+        """Compute every tile and the root again from the leaves, from `start` on.
+
+        Of what is before it, the root proves the hashes in the tiles, and nothing is known of the leaves.
 
         Returns:
             The checkpoint, which now is proved to cover exactly these leaves.
@@ -132,8 +146,8 @@ class StaticLog:
             InputError: a file is missing or has another form.
             LogTampered: a tile or the root is not the one over the leaves.
         """
-        size, edge = self.checkpoint.size, Edge()
-        for number in range((size + TILE_WIDTH - 1) // TILE_WIDTH):
+        size, edge = self.checkpoint.size, Edge.load(self.start, TileTree(self.tile))
+        for number in range(self.start // TILE_WIDTH, (size + TILE_WIDTH - 1) // TILE_WIDTH):
             full = [tile for leaf in self.leaves(number) for tile in edge.append(leaf_hash(leaf))]
             for tile in full:
                 self._compare(tile.level, tile.number, tile.hashes)
@@ -159,6 +173,12 @@ class StaticLog:
     def _read(self, path: str, limit: int) -> bytes:
         try:
             data = read_regular(self._folder / path, limit + 1)
+        except FileNotFoundError:
+            raise InputError(
+                f"{self._folder / path} is missing",
+                remedy="Get the folder again from where it was kept; if the log's owner pruned it, name the "
+                "--minimum-index they told you.",
+            ) from None
         except OSError as error:
             raise _unfit(self._folder / path, f"cannot be read: {error.strerror}") from error
         if len(data) > limit:
@@ -187,27 +207,37 @@ def _known(log: LogReader, folder: Path, key: NoteKey, newest: Checkpoint) -> in
 def _write_tiles(log: LogReader, folder: Path, level: int, known: int, size: int) -> None:
     number = (known >> 8 * level) // TILE_WIDTH
     while width := tile_width(level, number, size):
-        write_atomic(folder / tile_path(level, number, width), _tile(log, level, number, width))
+        write_atomic(folder / tile_path(level, number, width), stored_tile(log, level, number, width))
         number += 1
 
 
-def _tile(log: LogReader, level: int, number: int, width: int) -> bytes:
+def stored_tile(log: LogReader, level: int, number: int, width: int) -> bytes:
+    """Return a tile's first hashes as the log stores them.
+
+    Raises:
+        LogTampered: it is missing or too short.
+    """
     hashes = log.tile(level, number, width)
     if hashes is None:
         raise tampered(f"{tile_path(level, number, width)} is missing or too short")
     return hashes
 
 
-def _bundle(log: LogReader, start: int, end: int) -> bytes:
+def bundle(log: LogReader, start: int, end: int) -> bytes:
+    """Return the entry bundle of entries from `start` to before `end`, which lie in one tile.
+
+    Raises:
+        LogTampered: they are not those that the tree holds.
+    """
     rows = log.rows(start, end - start)
     hashes = b"".join(leaf_hash(row.leaf) for row in rows)
-    if hashes != _tile(log, 0, start // TILE_WIDTH, end - start):
+    if hashes != stored_tile(log, 0, start // TILE_WIDTH, end - start):
         raise tampered(f"the entries from {start} to {end - 1} are not those that the tree holds")
     return b"".join(_LENGTH.pack(len(row.leaf)) + row.leaf for row in rows)
 
 
 def _demand_root(log: LogReader, checkpoint: Checkpoint) -> None:
-    tree = TileTree(lambda level, number: _tile(log, level, number, tile_width(level, number, checkpoint.size)))
+    tree = TileTree(lambda level, number: stored_tile(log, level, number, tile_width(level, number, checkpoint.size)))
     if tree.root(checkpoint.size) != checkpoint.root:
         raise tampered(f"its tiles do not have the root of its checkpoint, at {checkpoint.size} entries")
 

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from engine.audit.checkpoint import open_checkpoint, read_checkpoint
 from engine.audit.log import AuditLog
 from engine.audit.note import Algorithm, NoteKey, NoteSigner, open_note
+from engine.audit.pruning import prune
 from engine.audit.reader import LogReader
 from engine.audit.static import export_log
 from engine.audit.tiles import TileTree
@@ -134,6 +135,26 @@ def test_go_accepts_checkpoint_tiles_and_proofs_and_proves_the_same(
     assert answer["Problems"] == []
     assert (answer["Origin"], answer["Size"]) == (ORIGIN, size)
     assert answer["Signers"] == [ORIGIN, WITNESS.key.name]
+
+
+@pytest.mark.parametrize("minimum", [256, 300, 65_536, 65_999, 66_100])
+def test_go_proves_from_a_pruned_folder_all_that_the_specification_promises(
+    go: Check, exported: dict[int, tuple[Path, Path]], tmp_path: Path, minimum: int
+) -> None:
+    database, folder = exported[66_100]
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    with LogReader(database) as log:
+        assert prune(log, copy, minimum, 66_100) > 0
+        indices = {min(minimum, 66_099), 66_099, *(DICE.randrange(min(minimum, 66_099), 66_100) for _ in range(20))}
+        sizes = {minimum, 66_100, *(DICE.randrange(minimum, 66_101) for _ in range(20))}
+        answer = go(
+            Folder=str(copy),
+            Minimum=minimum,
+            Inclusion=[inclusion(log, index, 66_100) for index in sorted(indices)],
+            Consistency=[consistency(log, old, 66_100) for old in sorted(sizes)],
+        )
+
+    assert answer["Problems"] == []
 
 
 @pytest.mark.parametrize("path", ["tile/0/000", "tile/1/000.p/1", "tile/entries/000", "checkpoint"])

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import click
 
+from engine.cli.audit.tiles import minimum_index
 from engine.cli.command import FAILED, Session, verb
 from engine.cli.progress import Bar, entries
 from engine.errors import LogTampered, UsageError, WireError
@@ -55,8 +56,11 @@ Examples:
     metavar="DIR",
     help="The folder that 'lading audit tiles' wrote, for --against tiles.",
 )
+@minimum_index
 @verb
-def verify(session: Session, *, incremental: bool, against: str, tiles: Path | None, partner: str | None) -> int:
+def verify(
+    session: Session, *, incremental: bool, against: str, tiles: Path | None, minimum: int, partner: str | None
+) -> int:
     """Verify the whole log against this organization's pinned key and every checkpoint remembered outside it.
 
     In full, it verifies former logs as well, and that each log goes on from where the one before was. --incremental
@@ -76,6 +80,8 @@ def verify(session: Session, *, incremental: bool, against: str, tiles: Path | N
 
     if (against == "tiles") != (tiles is not None):
         raise UsageError("--against tiles and --tiles DIR go together", remedy="Name both, or neither.")
+    if minimum and tiles is None:
+        raise UsageError("--minimum-index is of a folder of tiles", remedy="Add '--against tiles --tiles DIR'.")
     if partner is not None and against != "partner":
         raise UsageError(
             f"{printable(partner)} is not asked without --against partner", remedy="Add it, or leave the name out."
@@ -84,7 +90,7 @@ def verify(session: Session, *, incremental: bool, against: str, tiles: Path | N
         report: dict[str, Any] = verify_log(session.home, bar.update, incremental=incremental)
         report["former"] = verify_continuations(session.home, bar.update) if report["ok"] and not incremental else []
         if tiles is not None:
-            report |= hold_against(session.home, tiles, report, bar.update)
+            report |= hold_against(session.home, tiles, report, bar.update, minimum)
     report["ok"] = report["ok"] and not any(former["problems"] for former in report["former"])
     if not report["ok"]:
         session.show(report, differences)
@@ -135,9 +141,12 @@ def _folder(report: dict[str, Any]) -> str:
     tiles = report.get("tiles")
     if tiles is None:
         return ""
+    lacks = (
+        f"\n  not read   entries 0 to {tiles['first'] - 1} of the folder, which was pruned" if tiles["first"] else ""
+    )
     return (
         f"\n  folder     {tiles['entries']} entries and {tiles['compared']} tiles are the same; "
-        f"the log has {report['size'] - tiles['size']} more"
+        f"the log has {report['size'] - tiles['size']} more{lacks}"
     )
 
 

@@ -25,6 +25,7 @@ const tileHeight = 8
 // Request is what is to be checked.
 type Request struct {
 	Folder      string        // holds checkpoint and tile/
+	Minimum     int64         // the folder's minimum index: entries before it may lack
 	Keys        []string      // verifier keys of the log and of witnesses
 	Inclusion   []Inclusion   // lading's proofs of entries
 	Consistency []Consistency // lading's proofs that the log only grew
@@ -90,7 +91,11 @@ func check(request *Request, answer *Answer) {
 		return
 	}
 	reader := tlog.TileHashReader(tree, &folder{request.Folder})
-	checkEntries(request, tree, reader, report)
+	if request.Minimum > 0 {
+		checkPruned(request, tree, reader, report)
+	} else {
+		checkEntries(request, tree, reader, report)
+	}
 	checkInclusion(request.Inclusion, tree, reader, report)
 	checkConsistency(request.Consistency, reader, report)
 }
@@ -153,6 +158,28 @@ func checkEntries(request *Request, tree tlog.Tree, reader tlog.HashReader, repo
 		report("the entries have the root %v, the checkpoint says %v (%v)", root, tree.Hash, err)
 	}
 	if root, err := tlog.TreeHash(tree.N, reader); tree.N > 0 && (err != nil || root != tree.Hash) {
+		report("the tiles have the root %v, the checkpoint says %v (%v)", root, tree.Hash, err)
+	}
+}
+
+// checkPruned compares the entries that a pruned folder still has with its tiles, which lead to the root.
+func checkPruned(request *Request, tree tlog.Tree, reader tlog.HashReader, report func(string, ...any)) {
+	for n := request.Minimum >> tileHeight << tileHeight; n < tree.N; {
+		leaves, err := readBundle(request.Folder, n>>tileHeight, tree.N)
+		if err != nil {
+			report("entries: %v", err)
+			return
+		}
+		for _, leaf := range leaves {
+			stored, err := reader.ReadHashes([]int64{tlog.StoredHashIndex(0, n)})
+			if err != nil || stored[0] != tlog.RecordHash(leaf) {
+				report("entry %d is not the one in the tiles (%v)", n, err)
+				return
+			}
+			n++
+		}
+	}
+	if root, err := tlog.TreeHash(tree.N, reader); err != nil || root != tree.Hash {
 		report("the tiles have the root %v, the checkpoint says %v (%v)", root, tree.Hash, err)
 	}
 }
