@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from engine.cli.command import Session, verb
+from engine.cli.command import DENIED, Session, denial, verb
 from engine.cli.progress import Bar, size
 from engine.errors import UsageError
 from engine.text import printable
@@ -98,17 +98,22 @@ def restore(session: Session, file: Path, folder: Path, identity: Path | None) -
 @click.option("--reason", required=True, help="Why it was restored; it is logged for good.")
 @click.option("--new-key", is_flag=True, help="Give the new log a key of its own: the old one may be in other hands.")
 @verb
-def continue_(session: Session, reason: str, *, new_key: bool) -> None:
+def continue_(session: Session, reason: str, *, new_key: bool) -> int:
     """Let a restored workspace record again, in a new log that names the last witnessed checkpoint of the former.
 
     Put keys/ back first, if the restore did not. Partners take the new log once they have confirmed the new trust
-    document.
+    document. Who asks needs the right to govern.
     """
     from engine.workspace.keeping.restoring import continue_restored
 
     if session.who is None:
         raise UsageError("nobody acts: the new log names who opened it", remedy="Name yourself with '--as NAME'.")
-    session.show(continue_restored(session.home, who=session.who, reason=reason, new_key=new_key), _continued)
+    result = continue_restored(session.home, who=session.who, reason=reason, new_key=new_key)
+    if "denied" in result:
+        session.show(result, lambda denied: denial(denied["denied"]))
+        return DENIED
+    session.show(result, _continued)
+    return 0
 
 
 def _continued(result: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from engine.digest import JSON
-from engine.events import Clock, Event, Recorder, event_id
+from engine.events import Clock, Event, event_id
 from engine.policy.directory import Directory
 from engine.policy.engine import PolicyEngine
 from engine.policy.facts import AgreementFacts, ArtifactFacts, TransferFacts, build_request
@@ -31,6 +31,18 @@ class Policies(Protocol):
         ...
 
 
+class Records(Protocol):
+    """Where decisions are made durable: the audit log."""
+
+    def record(self, event: Event) -> object:
+        """Record one event."""
+        ...
+
+    def record_many(self, events: Sequence[Event]) -> object:
+        """Record several events, all or none."""
+        ...
+
+
 class Judge:
     """Asks policy for one organization. Threads may share it.
 
@@ -41,9 +53,7 @@ class Judge:
         clock: the time that decisions are made at.
     """
 
-    def __init__(
-        self, policies: Policies, directory: Callable[[], Directory], recorder: Recorder, clock: Clock
-    ) -> None:
+    def __init__(self, policies: Policies, directory: Callable[[], Directory], recorder: Records, clock: Clock) -> None:
         self._policies = policies
         self._directory = directory
         self._recorder = recorder

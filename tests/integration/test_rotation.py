@@ -302,7 +302,7 @@ def test_a_restored_log_may_go_on_under_a_new_key(two: PartnerSimulator, tmp_pat
     shutil.copytree(two.acme.home / "keys", restored / "keys")
     old = (restored / "keys" / "log.pem").read_bytes()
 
-    done = continue_restored(restored, who="ada", reason="stolen", new_key=True)
+    done = continue_restored(restored, who="sec", reason="stolen", new_key=True)
 
     assert done["origin"] == NEXT
     assert (restored / "keys" / "log-0.pem").read_bytes() == old
@@ -322,7 +322,7 @@ def test_a_backup_older_than_a_rotation_does_not_begin_a_log_twice(
     shutil.copytree(two.acme.home / "keys", restored / "keys")
 
     with pytest.raises(UsageError, match="is not the key of"):
-        continue_restored(restored, who="ada", reason="a test")
+        continue_restored(restored, who="sec", reason="a test")
 
 
 def test_the_end_that_a_log_names_is_checked(two: PartnerSimulator, rotate: Rotate) -> None:

@@ -25,7 +25,10 @@ from engine.audit.holds import holds_of
 from engine.audit.reader import LogReader
 from engine.digest import JSON, canonical, parse_json, sha256
 from engine.errors import InputError, IntegrityError, LadingError, StoreError, UsageError
+from engine.events import Clock, Event, system_clock
 from engine.files import sync_folder, write_atomic
+from engine.workspace.denials import describe_denial
+from engine.workspace.governing.unrecorded import ask_to_govern
 from engine.workspace.keeping.backup import FORMAT, KEYS, MANIFEST, PREFIX, Progress
 from engine.workspace.keeping.keyring import LIMIT as KEYS_LIMIT
 from engine.workspace.keeping.keyring import open_keys, put_back
@@ -111,19 +114,24 @@ def restore_backup(
     return {**unpacked.report, **told}
 
 
-def continue_restored(home: Path, *, who: str, reason: str, new_key: bool = False) -> dict[str, JSON]:
-    """Let a restored workspace record again: in the log of the next origin.
+def continue_restored(
+    home: Path, *, who: str, reason: str, new_key: bool = False, clock: Clock = system_clock
+) -> dict[str, JSON]:
+    """Let a restored workspace record again: in the log of the next origin, if policy lets somebody govern.
 
-    After a crash, calling it again finishes what was begun.
+    A permit is recorded in the new log, as its second entry. A denial is recorded nowhere: there is no log that it
+    could stand in. After a crash, calling it again finishes what was begun.
 
     Args:
         home: the restored workspace, its keys back in place.
         who: a name of this organization, or an identity.
         reason: why it was restored.
         new_key: whether the next log gets a key of its own.
+        clock: the time.
 
     Returns:
-        As `continue_log`, with the names of the holds of the former log, which do not cover the new one.
+        As `continue_log`, with the names of the holds of the former log, which do not cover the new one; or who denied
+        it.
 
     Raises:
         UsageError: the workspace was not restored, or nothing is remembered of its log.
@@ -133,7 +141,13 @@ def continue_restored(home: Path, *, who: str, reason: str, new_key: bool = Fals
     settings = load_settings(layout.settings)
     if not layout.restored.exists() and not layout.opening.exists():
         raise UsageError(f"{home} was not restored from a backup", remedy="Its log goes on as it is.")
-    opened = continue_log(home, actor=settings.identity_of(who), reason=reason, new_key=new_key)
+    identity = settings.identity_of(who)
+    events: list[Event] = []
+    if not layout.opening.exists():
+        decision, events = ask_to_govern(home, identity, clock)
+        if not decision.permitted:
+            return describe_denial(decision)
+    opened = continue_log(home, actor=identity, reason=reason, new_key=new_key, events=events, clock=clock)
     with LogReader(Path(str(opened["kept"]))) as former:
         held: list[JSON] = [hold.name for hold in holds_of(former)]
     return {**opened, "holds": held}

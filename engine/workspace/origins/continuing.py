@@ -16,7 +16,7 @@ from engine.audit.removal import erased_later
 from engine.audit.verify import verify
 from engine.digest import JSON
 from engine.errors import LadingError, LogTampered, UsageError
-from engine.events import Clock, system_clock
+from engine.events import Clock, Event, system_clock
 from engine.signing.trust_folder import TrustFolder
 from engine.workspace.layout import Layout
 from engine.workspace.origins.opening import (
@@ -34,7 +34,13 @@ from engine.workspace.witness.witnessing import known_witnesses
 
 
 def continue_log(
-    home: Path, *, actor: str, reason: str, new_key: bool = False, clock: Clock = system_clock
+    home: Path,
+    *,
+    actor: str,
+    reason: str,
+    new_key: bool = False,
+    events: Sequence[Event] = (),
+    clock: Clock = system_clock,
 ) -> dict[str, JSON]:
     """Begin the log of the next origin, and issue the trust document that lists it first.
 
@@ -46,6 +52,7 @@ def continue_log(
         actor: the identity that restored the backup.
         reason: theirs.
         new_key: whether the new log gets a key of its own; the former one is then kept as `keys/log-<n>.pem`.
+        events: what the new log records right after its first entry.
         clock: the time.
 
     Raises:
@@ -58,7 +65,9 @@ def continue_log(
         opening = read_opening(layout, "restored")
         former = opening.former_key if opening else NoteKey.parse(TrustFolder(layout.trust).own().log_keys[0])
         last = _witnessed_last(layout, former)
-        opening = opening or begin_opening(layout, former, "restored", actor=actor, reason=reason, new_key=new_key)
+        opening = opening or begin_opening(
+            layout, former, "restored", actor=actor, reason=reason, new_key=new_key, events=events
+        )
         if not has_begun(layout, opening):
             begin_log(layout, opening, last, clock, restored=size_of(layout.audit_database))
         document = finish_opening(layout, opening, clock)

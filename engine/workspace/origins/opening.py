@@ -11,9 +11,9 @@ INVARIANT: a crash anywhere between is finished by doing it again: each step loo
 
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -28,7 +28,7 @@ from engine.audit.remembered import Remembered
 from engine.audit.search import drop_index
 from engine.digest import canonical, parse_json
 from engine.errors import InputError, LadingError, UsageError, WorkspaceError
-from engine.events import Clock
+from engine.events import Clock, Event
 from engine.files import read_regular, sync_folder, write_atomic
 from engine.signing.trust_document import TrustDocument
 from engine.workspace.issuing import issue_document
@@ -52,6 +52,7 @@ class Opening:
         actor: the identity that has it done.
         reason: theirs.
         forget: whether the former log's private key goes.
+        events: what the new log records right after its first entry.
     """
 
     cause: Cause
@@ -60,6 +61,7 @@ class Opening:
     actor: str
     reason: str
     forget: bool
+    events: tuple[Event, ...] = ()
 
     @property
     def former_key(self) -> NoteKey:
@@ -83,9 +85,10 @@ def read_opening(layout: Layout, cause: Cause) -> Opening | None:
         value: Any = parse_json(read_regular(layout.opening, _LIMIT), what=str(layout.opening), limit=_LIMIT)
     except FileNotFoundError:
         return None
-    if not isinstance(value, Mapping) or value.keys() != {field.name for field in fields(Opening)}:
-        raise InputError(f"{layout.opening} is damaged", remedy="Restore the workspace from a backup.")
-    found = Opening(**value)
+    try:
+        found = Opening(**{**value, "events": tuple(Event(**each) for each in value["events"])})
+    except (TypeError, KeyError):
+        raise InputError(f"{layout.opening} is damaged", remedy="Restore the workspace from a backup.") from None
     if found.cause != cause:
         raise UsageError(
             f"the next log is being opened because this one was {found.cause}", remedy=finish_remedy(found.cause)
@@ -100,7 +103,15 @@ def finish_remedy(cause: str) -> str:
 
 
 def begin_opening(
-    layout: Layout, former: NoteKey, cause: Cause, *, actor: str, reason: str, new_key: bool, forget: bool = False
+    layout: Layout,
+    former: NoteKey,
+    cause: Cause,
+    *,
+    actor: str,
+    reason: str,
+    new_key: bool,
+    forget: bool = False,
+    events: Sequence[Event] = (),
 ) -> Opening:
     """Make the key of the next log, if it gets a new one, and say durably what is meant.
 
@@ -116,8 +127,9 @@ def begin_opening(
         )
     following = make_next_key(layout.keys) if new_key else current
     key = NoteSigner(next_origin(former.name), following).key
-    opening = Opening(cause, former.vkey, key.vkey, actor, reason, forget)
-    write_atomic(layout.opening, canonical(asdict(opening)), mode=0o600)
+    opening = Opening(cause, former.vkey, key.vkey, actor, reason, forget, tuple(events))
+    said = asdict(opening) | {"events": [asdict(event) for event in events]}
+    write_atomic(layout.opening, canonical(said), mode=0o600)
     return opening
 
 
@@ -156,7 +168,8 @@ def begin_log(layout: Layout, opening: Opening, last: bytes, clock: Clock, *, re
     for leftover in (fresh, *(Path(f"{fresh}{suffix}") for suffix in ("-wal", "-shm"))):
         leftover.unlink(missing_ok=True)
     with open_log(layout, opening.key, _private(layout, opening), clock, fresh) as log:
-        log.record(continued(last, actor=opening.actor, reason=opening.reason, restored=restored))
+        first = continued(last, actor=opening.actor, reason=opening.reason, restored=restored)
+        log.record_many([first, *opening.events])
     _settle(fresh)
     with suppress(sqlite3.Error):  # what was restored may be broken: it is kept as it is
         _settle(layout.audit_database)

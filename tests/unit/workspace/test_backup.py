@@ -20,10 +20,12 @@ from engine.custody.age import encrypt
 from engine.digest import canonical, sha256
 from engine.errors import InputError, IntegrityError, LadingError, StoreError, UsageError, WorkspaceError
 from engine.events import Event
+from engine.workspace.governing.decisions import recorded_decisions
 from engine.workspace.keeping.restoring import continue_restored, restore_backup, verify_backup
 from engine.workspace.layout import Layout
 from engine.workspace.log.record import verify_log
 from engine.workspace.office import Office
+from engine.workspace.origins import continuing
 from tests.unit.workspace.conftest import ask, hire
 
 PRIVATE = re.compile(rb"-----BEGIN PRIVATE KEY-----(.*?)-----END PRIVATE KEY-----", re.DOTALL)
@@ -118,6 +120,66 @@ def test_a_restored_workspace_goes_on_in_the_next_log(office: Office, tmp_path: 
     assert verify_backup(tmp_path / "later.tar")["log"] == later["log"]
     with pytest.raises(UsageError, match="was not restored"):
         continue_restored(restored, who="ada", reason="again")
+
+
+def test_who_may_not_govern_does_not_continue_a_restored_log(office: Office, tmp_path: Path) -> None:
+    hire(office.layout.home, "olga", roles="operator")
+    back_up(office, tmp_path / "b.tar")
+    restored = tmp_path / "restored"
+    restore_backup(tmp_path / "b.tar", restored)
+    shutil.copytree(office.layout.keys, restored / "keys")
+    before = files_in(restored)
+
+    denied = continue_restored(restored, who="olga", reason="mine now")
+
+    assert "denied" in denied
+    after = files_in(restored)
+    assert {name for name in before if before[name] != after[name]} <= {"state/policy.db"}  # the slice is kept there
+    assert not Layout(restored).opening.exists()
+    assert Layout(restored).restored.exists()
+
+
+def test_the_permit_to_continue_stands_in_the_next_log(office: Office, tmp_path: Path) -> None:
+    back_up(office, tmp_path / "b.tar")
+    restored = tmp_path / "restored"
+    restore_backup(tmp_path / "b.tar", restored)
+    shutil.copytree(office.layout.keys, restored / "keys")
+
+    continue_restored(restored, who="sec", reason="the disk failed")
+
+    with Office(Layout(restored)) as again:
+        first, second = again.log.entry(0), again.log.entry(1)
+    assert (first.type, second.type) == ("log.continued", "decision.permit")
+    assert second.payload is not None
+    assert (second.payload["actor"], second.payload["action"]) == ("sec@acme.example", "govern")
+    [decided] = recorded_decisions(restored)
+    assert decided.lacks is None
+
+
+@pytest.mark.parametrize("cut", ["begin_log", "finish_opening"])
+def test_a_permit_to_continue_is_asked_for_once_and_not_lost_in_a_crash(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: str
+) -> None:
+    back_up(office, tmp_path / "b.tar")
+    restored = tmp_path / "restored"
+    restore_backup(tmp_path / "b.tar", restored)
+    shutil.copytree(office.layout.keys, restored / "keys")
+
+    def crash(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(continuing, cut, crash)
+        with pytest.raises(KeyboardInterrupt):
+            continue_restored(restored, who="sec", reason="the disk failed")
+
+    continue_restored(restored, who="sec", reason="the disk failed")
+
+    with Office(Layout(restored)) as again:
+        types = [again.log.entry(index).type for index in range(again.log.size)]
+    assert types[:2] == ["log.continued", "decision.permit"]
+    assert types.count("decision.permit") == 1
+    assert verify_log(restored, lambda _: None)["ok"]
 
 
 def pair(folder: Path, name: str) -> tuple[str, Path]:
