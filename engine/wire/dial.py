@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from engine.errors import Interrupted, LadingError, PartnerUnreachable, Refused, UntrustedPeer, WireError
 from engine.events import Clock
-from engine.wire.problem import UNTRUSTED, printable, read_problem
+from engine.wire.problem import UNTRUSTED, read_problem, shown
 from engine.wire.routes import ANSWER_LIMIT
 from engine.wire.tls import peer_organization
 
@@ -240,4 +240,4 @@ def _unknown_there(organization: str, why: str) -> UntrustedPeer:
 def _why(error: Exception) -> str:
     if isinstance(error, ssl.SSLError):
         return error.reason or "TLS failed"
-    return printable(str(error)) or type(error).__name__
+    return shown(str(error)) or type(error).__name__

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from engine.digest import JSON, parse_json
 from engine.errors import InputError
+from engine.text import printable
 
 MEDIA_TYPE: Final = "application/problem+json"
 LIMIT: Final = 64 * 1024
@@ -107,16 +108,16 @@ def read_problem(status: int, body: bytes) -> dict[str, Any]:
     for name in _TEXTS:
         text = members.get(name)
         if isinstance(text, str) and text:
-            found[name] = printable(text)
+            found[name] = shown(text)
     found["codes"] = _codes(members.get("codes"))
     return found
 
 
-def printable(text: str) -> str:
-    """Return `text` cut to a length people read, with every character that is not printable replaced."""
-    return "".join(character if character.isprintable() else "\ufffd" for character in text[:_TEXT_LIMIT])
+def shown(text: str) -> str:
+    """Return a partner's text as people may see it, cut to a length that they read."""
+    return printable(text[:_TEXT_LIMIT])[:_TEXT_LIMIT]
 
 
 def _codes(value: JSON) -> list[str]:
     codes = value if isinstance(value, list) else []
-    return [printable(code) for code in codes[:_MOST_CODES] if isinstance(code, str)]
+    return [shown(code) for code in codes[:_MOST_CODES] if isinstance(code, str)]

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from engine.wire.problem import printable
+from engine.wire.problem import shown
 from engine.wire.routes import MOST_REFUSALS, REFUSALS_PATH, WHY_LIMIT
 
 PAUSE_SECONDS: Final = 1.0
@@ -50,7 +50,7 @@ class Refusals:
             why: what was found this time.
             transfer: the admitted transfer it is about, if any.
         """
-        self._add((cause, transfer), _Tally(1, printable(why)[:WHY_LIMIT]))
+        self._add((cause, transfer), _Tally(1, shown(why)[:WHY_LIMIT]))
 
     async def keep_telling(self, owner: aiohttp.ClientSession) -> None:
         """Tell the owner whatever is noted, until cancelled."""

@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from engine.errors import Interrupted, PartnerUnreachable
-from engine.wire.problem import printable
+from engine.wire.problem import shown
 
 SECONDS: Final = 10.0
 """How long a witness may take, from dialling to the last byte of its answer."""
@@ -74,4 +74,4 @@ def _cut(connection: http.client.HTTPConnection) -> None:
 
 
 def _why(error: Exception) -> str:
-    return printable(str(error)) or type(error).__name__
+    return shown(str(error)) or type(error).__name__
