@@ -32,7 +32,7 @@ Examples:
     type=click.Choice(["none", "clear"]),
     default="none",
     show_default=True,
-    help="Add what replays this side's decisions, readable by everybody.",
+    help="Add what replays each side's decisions, as far as it gives that, readable by everybody.",
 )
 @click.option("--annex-for", multiple=True, metavar="RECIPIENT", help="Add it encrypted to an auditor: age1….")
 @click.option(
@@ -53,7 +53,8 @@ def create(
 ) -> None:
     """Gather everything about a finished TRANSFER, sent or received, into one signed file.
 
-    Made again it has the same content and date, until the evidence is renewed.
+    With an annex the partner is asked for its own, in the clear or for the same auditors; where it gives none, the
+    bill says why. Made again it has the same content and date, until the evidence is renewed.
     """
     from engine.custody.age import read_recipients
     from engine.files import write_atomic
@@ -63,7 +64,13 @@ def create(
     result = session.act("bill.create", wish)
     write_atomic(output.absolute(), result["bill"].encode())
     summary = {key: value for key, value in result.items() if key != "bill"} | {"file": str(output)}
-    session.show(summary, lambda s: f"wrote {output}, {s['size']} bytes, signed by {s['signed_by']}")
+    session.show(summary, _written)
+
+
+def _written(summary: dict[str, Any]) -> str:
+    lines = [f"wrote {summary['file']}, {summary['size']} bytes, signed by {summary['signed_by']}"]
+    lines += [f"without the annex of {org}: {why}" for org, why in summary["absent"].items()]
+    return "\n".join(lines)
 
 
 @bill.command(

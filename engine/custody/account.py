@@ -52,7 +52,8 @@ class Account:
         statements: who signed what, in the order of the handoff.
         decisions: both sides' decisions, as far as they are shown; empty in a bill of version 1.
         findings: what both sides' checks found.
-        annexes: by organization, how its annex stands: `none`, `sealed for others`, or `opened`.
+        annexes: by organization, how its annex stands: `none`, `sealed for others`, `opened`, or `absent:` or
+            `does not hold:` and why.
         earlier: one sentence for each earlier handoff.
     """
 

@@ -86,8 +86,8 @@ class Annex:
         """
         try:
             file = _AnnexFile.model_validate(parse_canonical(data, what="the annex", limit=ANNEX_LIMIT))
-            for files in file.bundles.values():
-                _check_files(files)
+            for digest, files in file.bundles.items():
+                _check_files(digest, files)
         except (InputError, ValidationError, ValueError) as error:
             raise _unfit(organization, str(error)) from None
         if (file.organization, file.transfer) != (organization, transfer):
@@ -108,15 +108,11 @@ class Annex:
 
         Raises:
             PolicyError: it does not compile.
-            IntegrityError: what stands under the digest is another bundle.
         """
         files = self.bundles.get(digest)
         if files is None:
             return None
-        snapshot = Snapshot.of(files)
-        if snapshot.digest != digest:
-            raise _unfit(self.organization, f"the policies under {digest[:16]} have the digest {snapshot.digest[:16]}")
-        with snapshot.unfolded() as folder:
+        with Snapshot.of(files).unfolded() as folder:
             return PolicyEngine(PolicyBundle.as_it_stands(folder))
 
     def recorded(self, id_: str, record: bytes) -> RecordedDecision:
@@ -131,8 +127,8 @@ def decisive(files: Mapping[str, str]) -> dict[str, str]:
     return {path: text for path, text in files.items() if path.lower().endswith(_DECIDES)}
 
 
-def _check_files(files: Mapping[str, str]) -> None:
-    """Refuse what could not be written into a folder of its own.
+def _check_files(digest: str, files: Mapping[str, str]) -> None:
+    """Refuse what could not be written into a folder of its own, and another bundle than its digest names.
 
     INVARIANT: nothing that an annex names is written anywhere before this.
     """
@@ -143,6 +139,9 @@ def _check_files(files: Mapping[str, str]) -> None:
         if not path.lower().endswith(_DECIDES):
             raise ValueError(f"{path!a} does not decide, expected .cedar and .cedarschema files alone")
     check_paths(sorted(files))
+    found = Snapshot.of(files).digest
+    if found != digest:
+        raise ValueError(f"the policies under {digest[:16]} have the digest {found[:16]}")
 
 
 def _unfit(organization: str, why: str) -> IntegrityError:

@@ -109,6 +109,18 @@ class Earlier(_Part):
     signatures: dict[str, Bundle]
 
 
+Absence: TypeAlias = Literal["refused", "unreachable", "unfit", "unknown"]
+"""Why the other side's annex is absent, as its asker says: nothing proves it."""
+
+ABSENT: Final[Mapping[Absence, str]] = {
+    "refused": "they were asked, and refused",
+    "unreachable": "they were asked, and did not answer",
+    "unfit": "what they sent does not hold",
+    "unknown": "their gateway knows no annexes",
+}
+"""The same in words."""
+
+
 class _Bill(_Part):
     """What both versions say about one handoff.
 
@@ -164,13 +176,22 @@ class Bill(_Bill):
     Attributes:
         logs: the evidence of both logs, by organization.
         annexes: the annexes in the file, by organization.
+        absent: why an annex that was asked for is not there, by organization; nothing is written if none was missed.
         custody: how the artifact came to the sender, the oldest handoff first.
     """
 
     format: Literal["lading/bill/v2"] = "lading/bill/v2"
     logs: dict[str, LogEvidence]
     annexes: dict[str, AnnexNamed] = Field(default_factory=dict)
+    absent: dict[str, Absence] = Field(default_factory=dict)
     custody: Annotated[list[Earlier], Field(max_length=CHAIN_LIMIT)] = Field(default_factory=list)
+
+    def to_json(self) -> dict[str, JSON]:
+        """Return the bill as JSON values; without `absent` if no annex is missed, as it ever was."""
+        values = super().to_json()
+        if not self.absent:
+            del values["absent"]
+        return values
 
 
 AnyBill: TypeAlias = Bill | BillV1

@@ -12,7 +12,7 @@ from engine.checks.signatures import Evidence, check_signatures
 from engine.custody.account import Account, Statement
 from engine.custody.annex import Annex
 from engine.custody.approvals import check_approvals
-from engine.custody.bill import BILL_TYPE, Bill, BillV1, SealedBill, seal_text
+from engine.custody.bill import ABSENT, BILL_TYPE, AnnexNamed, Bill, BillV1, SealedBill, seal_text
 from engine.custody.decisions import DecisionTold, demand_cited, found_by, told_decisions
 from engine.custody.earlier import tell_earlier
 from engine.custody.grading import Grading, keys_of
@@ -25,6 +25,7 @@ from engine.manifest import Manifest, parse_manifest
 from engine.signing.organization_trust import Signed
 from engine.signing.trust_document import TrustDocument
 from engine.signing.trust_folder import TrustFolder
+from engine.text import printable
 
 if TYPE_CHECKING:
     from pyrage.x25519 import Identity
@@ -53,6 +54,7 @@ class Examination:
         self._trust = trust
         self._grading = Grading.of(trust)
         self._identities = identities
+        self._unfit: dict[str, str] = {}
         self._proved: list[str] = []
         self._statements: list[Statement] = []
         self._times: list[tuple[str, datetime]] = []
@@ -77,9 +79,7 @@ class Examination:
         decisions: tuple[DecisionTold, ...] = ()
         findings: tuple[Mapping[str, JSON], ...] = ()
         if isinstance(bill, Bill):
-            logs = {
-                org: open_further(log, annexes[org].openings) if org in annexes else log for org, log in logs.items()
-            }
+            logs = self._open_further(logs, annexes)
             decisions = tuple(self._decisions(logs, offer, Acceptance.read(answers["acceptance"]), annexes))
             findings = tuple(each for log in logs.values() for each in found_by(log))
             self._check_approvals(offer, logs[bill.sender])
@@ -124,21 +124,52 @@ class Examination:
         """Hold every annex to the two digests that bind it; return those that can be read here."""
         bill, beside = self._bill, self._sealed.annexes or {}
         named = bill.annexes if isinstance(bill, Bill) else {}
+        absent = bill.absent if isinstance(bill, Bill) else {}
         if set(beside) != set(named) or not set(named) <= {bill.sender, bill.receiver}:
             raise _broken(f"it names annexes of {sorted(named)} and has those of {sorted(beside)}")
+        if not set(absent) <= {bill.sender, bill.receiver} - set(named) - {bill.issuer}:
+            raise _broken(f"it says that it lacks the annexes of {sorted(absent)}")
         opened: dict[str, Annex] = {}
         for org, binding in named.items():
-            data: bytes | None = decode_base64(beside[org], what=f"the annex of {org}")
-            if sha256(data or b"") != binding.sealed:
+            data = decode_base64(beside[org], what=f"the annex of {org}")
+            if sha256(data) != binding.sealed:
                 raise _broken(f"the annex of {org} is another than the one it names")
-            if binding.encryption == "age":
-                data = self._decrypt(data or b"")
-            if data is None:
-                continue
-            if sha256(data) != binding.plaintext:
-                raise _broken(f"the annex of {org} opens to another text than the one it names")
-            opened[org] = Annex.parse(data, organization=org, transfer=bill.transfer)
+            with self._forgiving(org):
+                annex = self._open(org, binding, data)
+                if annex is not None:
+                    opened[org] = annex
         return opened
+
+    def _open(self, org: str, binding: AnnexNamed, data: bytes) -> Annex | None:
+        plaintext = self._decrypt(data) if binding.encryption == "age" else data
+        if plaintext is None:
+            return None
+        if sha256(plaintext) != binding.plaintext:
+            raise _broken(f"the annex of {org} opens to another text than the one it names")
+        return Annex.parse(plaintext, organization=org, transfer=self._bill.transfer)
+
+    @contextmanager
+    def _forgiving(self, org: str) -> Iterator[None]:
+        """Take note of an annex that does not hold, where the issuer could not know.
+
+        INVARIANT: what one party encrypts for auditors cannot spoil the bill that the other party issues.
+        """
+        try:
+            yield
+        except EvidenceError as error:
+            if org == self._bill.issuer:
+                raise
+            self._unfit[org] = printable(str(error))
+
+    def _open_further(self, logs: Mapping[str, ProvedLog], annexes: dict[str, Annex]) -> dict[str, ProvedLog]:
+        """Open what the annexes open; one that opens something else is taken out."""
+        further = dict(logs)
+        for org, annex in list(annexes.items()):
+            with self._forgiving(org):
+                further[org] = open_further(logs[org], annex.openings)
+            if org in self._unfit:
+                del annexes[org]
+        return further
 
     def _decrypt(self, data: bytes) -> bytes | None:
         if not self._identities:
@@ -149,11 +180,12 @@ class Examination:
 
     def _annex_states(self, opened: Collection[str]) -> dict[str, str]:
         bill = self._bill
-        named = bill.annexes if isinstance(bill, Bill) else {}
-        return {
-            org: "opened" if org in opened else "sealed for others" if org in named else "none"
-            for org in (bill.sender, bill.receiver)
-        }
+        states = dict.fromkeys((bill.sender, bill.receiver), "none")
+        if isinstance(bill, Bill):
+            states |= {org: f"absent: {ABSENT[why]}" for org, why in bill.absent.items()}
+            states |= dict.fromkeys(bill.annexes, "sealed for others")
+        states |= {org: f"does not hold: {why}" for org, why in self._unfit.items()}
+        return states | dict.fromkeys(opened, "opened")
 
     def _check_issued(self) -> None:
         """The issuer's identity covers the bill; its log key covers every byte, those of the signature too."""

@@ -20,6 +20,8 @@ from engine.gateway.refusals import Refusals
 from engine.wire.control import Accepted
 from engine.wire.messages import (
     AgreementMessage,
+    AnnexMessage,
+    AnnexRequest,
     EvidenceMessage,
     MissingMessage,
     OfferMessage,
@@ -99,6 +101,12 @@ class GatewayHandlers:
             openings=openings(parts.log_about(transfer), peer, transfer, discloses=parts.discloses),
             statements={name: json.loads(bundle) for name, bundle in shown.items()},
         )
+
+    def annex(self, peer: str, transfer: str, message: AnnexRequest) -> AnnexMessage:
+        """Return what replays this side's decisions about a transfer, either way, as far as it discloses that."""
+        self._expect_between(peer, transfer)
+        with self._one_at_a_time:
+            return self._parts.annex(transfer, message)
 
     def agreement(self, peer: str, message: AgreementMessage) -> AgreementMessage:
         """Take in an agreement with this partner and the partner's signature; return what is here."""

@@ -18,6 +18,7 @@ from engine.policy.judge import Judge
 from engine.signing import OrganizationTrust
 from engine.store import Store
 from engine.wire.journal import Journal
+from engine.wire.messages import AnnexMessage, AnnexRequest
 
 RESERVE_BYTES: Final = 64 << 20
 """What an incoming artifact must leave free on the store's disk."""
@@ -45,6 +46,7 @@ class GatewayParts:
         document: this organization's signed trust document.
         sent_to: the partner of a transfer that this organization sends, by its id; None if there is none.
         statements: the bundles of approvals that such a transfer rested on, by their names in a bill.
+        annex: what replays this side's decisions about a finished transfer, for its partner; see `disclose_annex`.
         discloses: whether partners are shown the records of decisions about their transfers.
     """
 
@@ -74,6 +76,7 @@ class GatewayParts:
     document: Callable[[], bytes]
     sent_to: Callable[[str], str | None]
     statements: Callable[[str], Mapping[str, bytes]]
+    annex: Callable[[str, AnnexRequest], AnnexMessage]
     discloses: bool
 
     def event(

@@ -13,6 +13,8 @@ from engine.wire.courier import Courier
 from engine.wire.messages import (
     AcceptanceMessage,
     AgreementMessage,
+    AnnexMessage,
+    AnnexRequest,
     EvidenceMessage,
     Message,
     MissingMessage,
@@ -97,6 +99,10 @@ class CourierPartner:
     def record(self, transfer: str) -> RecordMessage:
         """Ask for what the partner discloses of its decisions and checks."""
         return self._ask(RecordMessage, "GET", f"{TRANSFERS}/{transfer}/record")
+
+    def annex(self, transfer: str, message: AnnexRequest) -> AnnexMessage:
+        """Ask for what replays the partner's decisions."""
+        return self._ask(AnnexMessage, "POST", f"{TRANSFERS}/{transfer}/annex", message.body())
 
     def agreement(self, message: AgreementMessage) -> AgreementMessage:
         """Show an agreement and the signatures held."""

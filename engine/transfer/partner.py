@@ -10,6 +10,8 @@ from engine.transfer.source import Source
 from engine.wire.messages import (
     AcceptanceMessage,
     AgreementMessage,
+    AnnexMessage,
+    AnnexRequest,
     EvidenceMessage,
     OfferMessage,
     ReceiptMessage,
@@ -82,6 +84,10 @@ class Partner(Protocol):
 
     def record(self, transfer: str) -> RecordMessage:
         """Ask for what the partner discloses of its decisions and checks about the transfer."""
+        ...
+
+    def annex(self, transfer: str, message: AnnexRequest) -> AnnexMessage:
+        """Ask for what replays the partner's decisions about the transfer."""
         ...
 
     def agreement(self, message: AgreementMessage) -> AgreementMessage:

@@ -19,6 +19,8 @@ from engine.wire.answers import answer_problems, content_length
 from engine.wire.messages import (
     AcceptanceMessage,
     AgreementMessage,
+    AnnexMessage,
+    AnnexRequest,
     EvidenceMessage,
     MissingMessage,
     OfferMessage,
@@ -89,6 +91,10 @@ class Handlers(Protocol):
 
     def record(self, peer: str, transfer: str) -> RecordMessage:
         """Return what this side discloses of its decisions and checks about a transfer."""
+        ...
+
+    def annex(self, peer: str, transfer: str, message: AnnexRequest) -> AnnexMessage:
+        """Return what replays this side's decisions about a transfer, if this side wants that."""
         ...
 
     def agreement(self, peer: str, message: AgreementMessage) -> AgreementMessage:
@@ -221,6 +227,10 @@ class _Desk:
 
     def record(self, request: Request) -> Answer:
         return Answer(self._handlers.record(request.peer, request.names["transfer"]).body())
+
+    def annex(self, request: Request) -> Answer:
+        asked = AnnexRequest.parse(request.body)
+        return Answer(self._handlers.annex(request.peer, request.names["transfer"], asked).body())
 
     def agreement(self, request: Request) -> Answer:
         return Answer(self._handlers.agreement(request.peer, AgreementMessage.parse(request.body)).body())

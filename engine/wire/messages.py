@@ -17,6 +17,7 @@ from engine.errors import InputError
 from engine.wire.bitmap import read_bitmap, write_bitmap
 from engine.wire.routes import (
     AGREEMENT_LIMIT,
+    ANNEX_REQUEST_LIMIT,
     ANSWER_LIMIT,
     MOST_REFUSALS,
     OFFER_LIMIT,
@@ -276,6 +277,43 @@ class RecordMessage(Message):
     organization: Organization
     openings: Annotated[tuple[OpenedMessage, ...], Field(max_length=4096)]
     statements: Annotated[dict[str, Bundle], Field(max_length=2)]
+
+
+Recipient = Annotated[str, Field(pattern=r"^age1[0-9a-z]{58}$")]
+"""An X25519 recipient of age."""
+
+CARRIED_ANNEX: Final = 16 << 20
+"""The most bytes of an annex that one side gives the other."""
+
+
+class AnnexRequest(Message):
+    """Asks for the annex of the other side about one transfer, for a bill of lading.
+
+    Attributes:
+        size: of the checkpoint under which its entries were proved; the annex opens no later ones.
+        recipients: to whom it is to be encrypted with age; in the clear if nobody is named.
+    """
+
+    LIMIT: ClassVar[int] = ANNEX_REQUEST_LIMIT
+
+    size: Annotated[int, Field(ge=0, lt=1 << 53)]
+    recipients: Annotated[tuple[Recipient, ...], Field(max_length=50)]
+
+
+class AnnexMessage(Message):
+    """The annex of the other side.
+
+    Attributes:
+        organization: whose it is.
+        encryption: whether it is encrypted, with age.
+        plaintext: SHA-256 of the annex.
+        annex: the annex, encrypted or in the clear, in base64.
+    """
+
+    organization: Organization
+    encryption: Literal["none", "age"]
+    plaintext: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    annex: Annotated[Base64, Field(max_length=(CARRIED_ANNEX + 2) // 3 * 4)]
 
 
 class AgreementMessage(Message):

@@ -13,6 +13,7 @@ TILE: Final = r"{tile:[0-9]{1,2}/(x[0-9]{3}/){0,6}[0-9]{3}(\.p/[1-9][0-9]{0,2})?
 OFFER_LIMIT: Final = 64 << 20
 AGREEMENT_LIMIT: Final = 10 << 20
 WITNESS_LIMIT: Final = 128 << 10
+ANNEX_REQUEST_LIMIT: Final = 8 << 10
 ANSWER_LIMIT: Final = 32 << 20
 """The most bytes any answer may have."""
 
@@ -56,6 +57,7 @@ ROUTES: Final = (
     Route("commit", "POST", f"{TRANSFERS}/{TRANSFER}/commit"),
     Route("evidence", "GET", f"{TRANSFERS}/{TRANSFER}/evidence"),
     Route("record", "GET", f"{TRANSFERS}/{TRANSFER}/record"),
+    Route("annex", "POST", f"{TRANSFERS}/{TRANSFER}/annex", ANNEX_REQUEST_LIMIT),
     Route("agreement", "POST", "/v1/agreements", AGREEMENT_LIMIT),
     Route("add_checkpoint", "POST", "/v1/witness/add-checkpoint", WITNESS_LIMIT),
     Route("checkpoint", "GET", "/v1/log/checkpoint"),

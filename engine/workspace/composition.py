@@ -3,6 +3,7 @@
 from engine.gateway.parts import GatewayParts
 from engine.transfer.tickets import REVIEWED, USED
 from engine.wire.journal import Journal
+from engine.workspace.custody.disclosing import disclose_annex
 from engine.workspace.layout import Layout
 from engine.workspace.office import Office
 
@@ -37,6 +38,7 @@ def gateway_parts(office: Office, journal: Journal) -> GatewayParts:
         document=lambda: own_document(office.layout),
         sent_to=lambda transfer: sent_to(office, transfer),
         statements=lambda transfer: approvals_of(office, transfer),
+        annex=lambda transfer, asked: disclose_annex(office, transfer, asked),
         discloses=settings.policy.disclose,
     )
 

@@ -95,10 +95,19 @@ class GatewaySettings(_Section):
 
 
 class PolicySettings(_Section):
-    """What the records of decisions keep, and whether partners see those about their own transfers."""
+    """What the records of decisions keep, and what of decisions about their own transfers partners get to see.
+
+    Attributes:
+        mask: paths whose values records do not keep.
+        disclose: whether partners are shown records.
+        auditors: age recipients; a partner gets this side's annex encrypted to them, or some of them, if it asks.
+        annex: whether a partner who asks gets it in the clear as well, with the policies that decided.
+    """
 
     mask: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")], ...] = ()
     disclose: bool = True
+    auditors: Annotated[tuple[Annotated[str, Field(pattern=r"^age1[0-9a-z]{58}$")], ...], Field(max_length=50)] = ()
+    annex: Literal["auditors", "partner"] = "auditors"
 
 
 class RetentionSettings(_Section):

@@ -14,6 +14,8 @@ from engine.wire.dial import Response, demand
 from engine.wire.messages import (
     AcceptanceMessage,
     AgreementMessage,
+    AnnexMessage,
+    AnnexRequest,
     EvidenceMessage,
     MissingMessage,
     OfferMessage,
@@ -97,6 +99,10 @@ class Link:
 
     def record(self, transfer: str) -> RecordMessage:
         return self._ask("record", lambda: self._other.handlers.record(self._us, transfer))
+
+    def annex(self, transfer: str, message: AnnexRequest) -> AnnexMessage:
+        sent = AnnexRequest.parse(message.body())
+        return self._ask("annex", lambda: self._other.handlers.annex(self._us, transfer, sent))
 
     def agreement(self, message: AgreementMessage) -> AgreementMessage:
         sent = AgreementMessage.parse(message.body())

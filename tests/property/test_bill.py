@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from engine.custody.account import verify_bill
 from engine.digest import canonical
 from engine.errors import EvidenceError
-from tests.unit.custody.handed import Handed, hand_over_against_odds
+from tests.unit.custody.handed import Handed, hand_over_against_odds, set_policy
 from tests.unit.custody.spans import spans
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -73,28 +73,29 @@ def test_trust_in_other_organizations_proves_nothing(tmp_path: Path) -> None:
 ORGS = ("acme.example", "borealis.example")
 SIGNED = ("acceptance", "approval", "break-glass", "manifest", "model", "offer", "receipt", "verdict")
 PARTS = (
-    *("signature", "seal", "annexes.acme.example"),
-    *(f"bill.{name}" for name in ("agreement", "annexes", "artifact", "custody", "format", "issued", "issuer")),
-    *(f"bill.{name}" for name in ("manifest", "receiver", "sender", "transfer", "trust")),
+    *("signature", "seal", "annexes.acme.example", "annexes.borealis.example"),
+    *(f"bill.{name}" for name in ("absent", "agreement", "annexes", "artifact", "custody", "format", "issued")),
+    *(f"bill.{name}" for name in ("issuer", "manifest", "receiver", "sender", "transfer", "trust")),
     *(f"bill.signatures.{name}" for name in (*SIGNED, *(f"agreement:{org}" for org in ORGS))),
     *(f"bill.logs.{org}" for org in ORGS),
 )
-"""Every named part of a bill of version 2, of a transfer that rested on an approval and a ticket."""
+"""Every named part of bills of version 2, of a transfer that rested on an approval and a ticket."""
 
 NAMED = {
     "signature": "the bill's signature (does not hold|is unreadable)|its seal is over other content",
     "seal": "the bill's seal (does not hold|is unreadable)|its seal is over other content",
-    "annexes": r"the annex of acme\.example (is|opens)|it names annexes of",
+    "annexes": r"the annex of (acme|borealis)\.example is|it names annexes of|it says that it lacks the annexes of",
     "bill": "its signature is over another bill",
 }
 """How the refusal of a changed byte names each part of the file."""
 
 NAMED_SOONER = {
+    "bill.absent": "it says that it lacks the annexes of",
     "bill.issuer": "its issuer",
-    "bill.sender": "its issuer|it has log evidence of|it names annexes of",
+    "bill.sender": "its issuer|it has log evidence of|it names annexes of|it says that it lacks the annexes of",
     "bill.receiver": "it has log evidence of",
     "bill.transfer": "the annex of .*, about tr-",
-    "bill.annexes": "the annex of|it names annexes of",
+    "bill.annexes": "the annex of|it names annexes of|it says that it lacks the annexes of",
     **{f"bill.logs.{org}": "it has log evidence of" for org in ORGS},
 }
 """How it names members of the bill that are compared before its signature is verified."""
@@ -111,11 +112,13 @@ def handed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Handed]:
 
 
 @pytest.fixture(scope="module")
-def whole(handed: Handed) -> bytes:
-    """A bill with everything a bill can have between two organizations."""
-    bill = handed.made(annex="clear")
-    assert verify_bill(bill, handed.trust).verdict == "released"
-    return bill
+def bills(handed: Handed) -> dict[str, bytes]:
+    """Bills by the parts they have: one without the annex of the partner, and one with both annexes for the rest."""
+    lacking = handed.made(annex="clear")
+    set_policy(handed.two.borealis, 'annex = "partner"')
+    whole = handed.made(annex="clear")
+    assert {verify_bill(bill, handed.trust).verdict for bill in (lacking, whole)} == {"released"}
+    return dict.fromkeys(spans(lacking), lacking) | dict.fromkeys(spans(whole), whole)
 
 
 def refused(bill: bytes, part: str, place: int, change: int, trust: Path) -> None:
@@ -130,26 +133,29 @@ def refused(bill: bytes, part: str, place: int, change: int, trust: Path) -> Non
     assert re.search("|".join(says), str(told.value)), (part, place, change, str(told.value))
 
 
-def test_the_parts_are_all_there_are(whole: bytes) -> None:
-    assert set(spans(whole)) == set(PARTS)
+def test_the_parts_are_all_there_are(bills: dict[str, bytes]) -> None:
+    assert set(bills) == set(PARTS)
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_changed_byte_of_each_part_is_refused_and_the_part_named(handed: Handed, whole: bytes, part: str) -> None:
-    start, end = spans(whole)[part]
-    value = start + whole[start:end].index(b":") + 1
+def test_a_changed_byte_of_each_part_is_refused_and_the_part_named(
+    handed: Handed, bills: dict[str, bytes], part: str
+) -> None:
+    bill = bills[part]
+    start, end = spans(bill)[part]
+    value = start + bill[start:end].index(b":") + 1
 
     for place in (start, start + 1, value, (value + end) // 2, end - 2, end - 1):
         for change in (0x01, 0x20, 0x80):
-            refused(whole, part, place, change, handed.trust)
+            refused(bill, part, place, change, handed.trust)
 
 
 @pytest.mark.parametrize("part", PARTS)
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_changed_byte_of_any_part_is_refused_and_the_part_named(
-    handed: Handed, whole: bytes, part: str, data: st.DataObject
+    handed: Handed, bills: dict[str, bytes], part: str, data: st.DataObject
 ) -> None:
-    start, end = spans(whole)[part]
+    start, end = spans(bills[part])[part]
 
-    refused(whole, part, data.draw(st.integers(start, end - 1)), data.draw(st.integers(1, 255)), handed.trust)
+    refused(bills[part], part, data.draw(st.integers(start, end - 1)), data.draw(st.integers(1, 255)), handed.trust)

@@ -18,6 +18,9 @@ from engine.workspace.witness.witnessing import known_witnesses, newest_witnesse
 BILL_EVIDENCE: Final = "bill-evidence"
 """The document that keeps what both logs prove, opened, for the next bill of a transfer."""
 
+BILLS: Final = "bill."
+"""What types of events about bills begin with."""
+
 NEEDED: Final = frozenset({"transfer.offered", "receipt.received", "transfer.accepted", "receipt.issued"})
 LAST: Final = frozenset({"verdict.received", "verdict.issued"})
 
@@ -82,12 +85,12 @@ def partners_log(
 
 
 def _belongs(entry: Entry, partner: str) -> bool:
-    """Say whether an entry is part of the handoff; that a bill was made about it is not."""
-    return entry.public.get("partner") == partner and entry.type != "bill.created"
+    """Say whether an entry is part of the handoff; that a bill was made about it, or an annex given for one, is not."""
+    return entry.public.get("partner") == partner and not entry.type.startswith(BILLS)
 
 
 def _is_bill(leaf: bytes) -> bool:
-    return parse_leaf(leaf)["type"] == "bill.created"
+    return parse_leaf(leaf)["type"].startswith(BILLS)
 
 
 def _checkpoint(office: Office, log: LogReader, partner: str, least: int) -> tuple[bytes, bool]:

@@ -1,31 +1,30 @@
 """Bills of lading: gather what proves a finished transfer, sent or received, sign it, seal it."""
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from engine.custody.annex import ANNEX_LIMIT
-from engine.custody.bill import BILL_LIMIT, AnnexNamed, Bill, issue, seal_bill
+from engine.custody.age import check_recipients
+from engine.custody.bill import ABSENT, BILL_LIMIT, Absence, Bill, issue, seal_bill
 from engine.custody.earlier import earlier_of
-from engine.digest import JSON, canonical, sha256
+from engine.digest import JSON, canonical
 from engine.errors import InputError, UsageError, WireError
 from engine.events import Event, event_id, timestamp
 from engine.gateway.incoming import Incoming
 from engine.signing.trust_document import fingerprint
 from engine.transfer.evidence import seek_cosignature
 from engine.transfer.network import anywhere
-from engine.transfer.outgoing import Outgoing
 from engine.workspace.composition import approvals_of
-from engine.workspace.custody.annex import BILL_ANNEX, own_annex
+from engine.workspace.custody.annex import BoundAnnex, bind_annex, own_annex
+from engine.workspace.custody.asking import partners_annex
+from engine.workspace.custody.handoffs import Handoff, find_handoff
 from engine.workspace.custody.logs import BILL_EVIDENCE, own_log, partners_log
 from engine.workspace.office import Office
 from engine.workspace.operations import Call, Params
 from engine.workspace.operations.transfers import transfer_parts
 
-FINISHED: Final = frozenset({"completed", "quarantined"})
 STATEMENTS: Final = ("offer", "acceptance", "receipt", "verdict")
 
 
@@ -45,25 +44,14 @@ class Create(Params):
     renew: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Handoff:
-    """A finished transfer, whichever way it went."""
-
-    row: Outgoing | Incoming
-    sender: str
-    receiver: str
-    document: Callable[[str], bytes | None]
-    keep: Callable[[Mapping[str, bytes]], object]
-
-
 def create(office: Office, call: Call, params: Create) -> dict[str, JSON]:
     """Build, sign and seal the bill of a finished transfer that this organization sent or received.
 
     Again, from the same evidence, it has the same bytes in `bill` and is one event in the log.
     """
     who = office.caller(call.token).identity
-    handoff = _find(office, params.transfer)
-    if handoff.row.state not in FINISHED:
+    handoff = find_handoff(office, params.transfer)
+    if not handoff.finished:
         raise UsageError(
             f"{handoff.row.id} is {handoff.row.state}: there is no bill before it is finished",
             remedy="Finish it with 'lading send', then create the bill.",
@@ -86,51 +74,16 @@ def create(office: Office, call: Call, params: Create) -> dict[str, JSON]:
         "size": len(data),
         "digest": bill.digest,
         "signed_by": who,
+        "absent": {org: ABSENT[why] for org, why in bill.absent.items()},
     }
 
 
-def _find(office: Office, ref: str) -> _Handoff:
-    """Find a transfer among those sent and those received.
-
-    Raises:
-        InputError: there is none, or more than one.
-    """
-    rows: list[Outgoing | Incoming] = [*office.outgoing.all(), *office.incoming.all()]
-    found = [row for row in rows if row.id.startswith(ref)] if ref else []
-    if len(found) != 1:
-        raise InputError(
-            f"{'no' if not found else 'more than one'} transfer is called {ref!r}",
-            remedy="'lading transfer list' shows them all.",
-        )
-    row, us = found[0], office.organization
-    if isinstance(row, Outgoing):
-        sent = row
-        return _Handoff(
-            row,
-            us,
-            row.partner,
-            lambda name: office.outgoing.document(sent.id, name),
-            lambda documents: office.outgoing.save(sent, documents),
-        )
-    got = row
-    return _Handoff(
-        row,
-        row.partner,
-        us,
-        lambda name: office.incoming.document(got.id, name),
-        lambda documents: office.incoming.save(
-            got, state=got.state, step=got.step, detail=got.detail, documents=documents
-        ),
-    )
-
-
-def _gather(office: Office, call: Call, handoff: _Handoff, params: Create) -> tuple[Bill, dict[str, bytes]]:
+def _gather(office: Office, call: Call, handoff: Handoff, params: Create) -> tuple[Bill, dict[str, bytes]]:
     row, us = handoff.row, office.organization
     evidence = _evidence(office, call, handoff, renew=params.renew)
     agreement = office.agreements.get(row.agreement)
     manifest = office.registry.get(row.artifact).manifest
-    proved = {each["index"] for each in evidence["logs"][us]["entries"]}
-    annex, sealed = _annex(office, handoff, params, proved)
+    annexes, absent = _annexes(office, call, handoff, params, evidence["logs"])
     facts: dict[str, Any] = {
         "transfer": row.id,
         "issuer": us,
@@ -142,14 +95,17 @@ def _gather(office: Office, call: Call, handoff: _Handoff, params: Create) -> tu
         "signatures": _signatures(office, handoff) | evidence["statements"],
         "logs": evidence["logs"],
         "trust": {org: fingerprint(office.trust.document(org)) for org in (handoff.sender, handoff.receiver)},
-        "annexes": {us: annex} if annex else {},
+        "annexes": {org: each.named for org, each in annexes.items()},
+        "absent": absent,
         "custody": earlier_of(_chain(handoff)),
     }
     undated = Bill(issued=datetime.fromtimestamp(0, office.clock().tzinfo), **facts)
-    return Bill(issued=_issued(office, handoff, undated.digest), **facts), {us: sealed} if annex else {}
+    return Bill(issued=_issued(office, handoff, undated.digest), **facts), {
+        org: each.data for org, each in annexes.items()
+    }
 
 
-def _issued(office: Office, handoff: _Handoff, content: str) -> datetime:
+def _issued(office: Office, handoff: Handoff, content: str) -> datetime:
     """Return when a bill with this content was first made; now, if it never was, and from now on that."""
     kept = handoff.document(f"bill-issued:{content[:32]}")
     if kept is not None:
@@ -159,7 +115,7 @@ def _issued(office: Office, handoff: _Handoff, content: str) -> datetime:
     return now
 
 
-def _evidence(office: Office, call: Call, handoff: _Handoff, *, renew: bool) -> dict[str, Any]:
+def _evidence(office: Office, call: Call, handoff: Handoff, *, renew: bool) -> dict[str, Any]:
     """Return what both logs prove, with their openings, and the statements that opened with them.
 
     Once both parties' witnesses cosigned, it is kept: the next bill of this transfer has the same.
@@ -184,7 +140,7 @@ def _evidence(office: Office, call: Call, handoff: _Handoff, *, renew: bool) -> 
     return found
 
 
-def _signatures(office: Office, handoff: _Handoff) -> dict[str, Any]:
+def _signatures(office: Office, handoff: Handoff) -> dict[str, Any]:
     row = handoff.row
     kept: dict[str, Any] = {name: json.loads(handoff.document(name) or b"null") for name in STATEMENTS}
     if isinstance(row, Incoming):
@@ -194,37 +150,30 @@ def _signatures(office: Office, handoff: _Handoff) -> dict[str, Any]:
     return kept | {f"agreement:{org}": json.loads(bundle) for org, bundle in bundles.items()}
 
 
-def _chain(handoff: _Handoff) -> list[dict[str, Any]]:
+def _chain(handoff: Handoff) -> list[dict[str, Any]]:
     """Return the chain of custody that went with the offer, bundles by name; empty if the sender made the artifact."""
     if isinstance(handoff.row, Incoming):
         return list(json.loads(handoff.document("message") or b"{}").get("custody") or [])
     return list(json.loads(handoff.document("custody") or b"[]"))
 
 
-def _annex(
-    office: Office, handoff: _Handoff, params: Create, proved: Collection[int]
-) -> tuple[AnnexNamed | None, bytes]:
-    """Make this side's annex as it was asked for; encrypted, the same one to the same auditors is made once."""
+def _annexes(
+    office: Office, call: Call, handoff: Handoff, params: Create, logs: Mapping[str, Any]
+) -> tuple[dict[str, BoundAnnex], dict[str, Absence]]:
+    """Make this side's annex as it was asked for, and ask the partner for its own; return why it has none."""
     if params.annex == "none" and not params.annex_for:
-        return None, b""
-    plaintext = own_annex(office, handoff.row.id, proved).encode()
-    if len(plaintext) > ANNEX_LIMIT:
-        raise InputError(f"the annex has {len(plaintext)} bytes, at most {ANNEX_LIMIT} fit", remedy="Leave it out.")
-    digest = sha256(plaintext)
-    if not params.annex_for:
-        return AnnexNamed(plaintext=digest, sealed=digest, encryption="none"), plaintext
-    from engine.custody.age import check_recipients, encrypt
-
+        return {}, {}
+    us, partner = office.organization, handoff.row.partner
+    proved = {each["index"] for each in logs[us]["entries"]}
     recipients = check_recipients(params.annex_for)
-    name = f"{BILL_ANNEX}:{sha256(canonical([digest, recipients]))[:32]}"
-    sealed = handoff.document(name)
-    if sealed is None:
-        sealed = encrypt(plaintext, recipients)
-        handoff.keep({name: sealed})
-    return AnnexNamed(plaintext=digest, sealed=sha256(sealed), encryption="age"), sealed
+    annexes = {us: bind_annex(handoff, own_annex(office, handoff.row.id, proved), recipients)}
+    theirs = partners_annex(transfer_parts(office, call), handoff, logs[partner], recipients)
+    if isinstance(theirs, BoundAnnex):
+        return annexes | {partner: theirs}, {}
+    return annexes, {partner: theirs}
 
 
-def _record(office: Office, handoff: _Handoff, bill: Bill, who: str) -> None:
+def _record(office: Office, handoff: Handoff, bill: Bill, who: str) -> None:
     """Log that the bill was made; the same content is the same event, whoever has it made again."""
     row, id_ = handoff.row, event_id(bill.transfer, f"bill.created:{bill.digest}")
     if office.log.find(id_) is not None:

@@ -92,6 +92,14 @@ def sent(two: PartnerSimulator, root: str) -> Handed:
     return Handed(two, done["id"], pyrage.x25519.Identity.generate())
 
 
+def set_policy(side: Side, *lines: str) -> None:
+    """Write a section `policy` into a side's settings, and start its process again."""
+    settings = side.office.layout.settings
+    rest = settings.read_text().split("\n[policy]\n", maxsplit=1)[0]
+    settings.write_text("\n".join([rest, "[policy]", *lines, ""]))
+    side.restart()
+
+
 def third_party(name: str = "witness.cygnus.example") -> NoteSigner:
     """The key of a witness that is neither party's."""
     return NoteSigner(name, Ed25519PrivateKey.generate(), Algorithm.COSIGNATURE)

@@ -7,7 +7,7 @@ import pytest
 from engine.custody.account import verify_bill
 from engine.errors import UsageError
 from tests.integration.simulator import ACME, BOREALIS
-from tests.unit.custody.handed import Handed, packed, sent
+from tests.unit.custody.handed import Handed, packed, sent, set_policy
 
 
 @pytest.fixture(scope="module")
@@ -15,9 +15,7 @@ def silent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Handed]:
     """A handoff in which neither side discloses anything."""
     two, root = packed(tmp_path_factory.mktemp("silent"))
     for side in (two.acme, two.borealis):
-        settings = side.office.layout.settings
-        settings.write_text(f"{settings.read_text()}\n[policy]\ndisclose = false\n")
-        side.restart()
+        set_policy(side, "disclose = false")
     made = sent(two, root)
     yield made
     two.close()

@@ -30,6 +30,8 @@ from engine.wire.listeners import Listeners
 from engine.wire.messages import (
     AcceptanceMessage,
     AgreementMessage,
+    AnnexMessage,
+    AnnexRequest,
     EvidenceEntry,
     EvidenceMessage,
     MissingMessage,
@@ -109,6 +111,10 @@ class Desk:
         self._note("record", peer, transfer)
         opened = OpenedMessage(index=7, salt="AAAA", payload="{}")
         return RecordMessage(organization="borealis.example", openings=(opened,), statements={})
+
+    def annex(self, peer: str, transfer: str, message: AnnexRequest) -> AnnexMessage:
+        self._note("annex", peer, (transfer, message))
+        return AnnexMessage(organization="borealis.example", encryption="none", plaintext="0" * 64, annex="AAAA")
 
     def agreement(self, peer: str, message: AgreementMessage) -> AgreementMessage:
         self._note("agreement", peer, message)

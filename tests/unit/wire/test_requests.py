@@ -13,6 +13,8 @@ from engine.wire.dial import Response
 from engine.wire.messages import (
     AcceptanceMessage,
     AgreementMessage,
+    AnnexMessage,
+    AnnexRequest,
     EvidenceMessage,
     MissingMessage,
     OfferMessage,
@@ -81,6 +83,24 @@ def test_each_question_about_a_transfer_reaches_its_handler(
     answer = courier.call(method, f"/v1/transfers/{TRANSFER}{path}")
     assert gateway.desk.asked[-1] == (what, "acme.example", TRANSFER)
     assert isinstance(message.parse(answer.body), message)
+
+
+def test_an_annex_is_asked_for_with_its_recipients(gateway: Any, courier: Any) -> None:
+    asked = AnnexRequest(size=9, recipients=("age1" + "q" * 58,))
+    answer = courier.call("POST", f"/v1/transfers/{TRANSFER}/annex", asked.body())
+    assert gateway.desk.asked[-1] == ("annex", "acme.example", (TRANSFER, asked))
+    assert AnnexMessage.parse(answer.body).annex == "AAAA"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{}", b'{"size":-1,"recipients":[]}', b'{"size":1,"recipients":["age1nobody"]}', b"x" * (9 << 10)],
+)
+def test_a_request_for_an_annex_that_is_none_is_refused(gateway: Any, courier: Any, body: bytes) -> None:
+    before = len(gateway.desk.asked)
+    with pytest.raises((Refused, Interrupted)):
+        courier.call("POST", f"/v1/transfers/{TRANSFER}/annex", body)
+    assert len(gateway.desk.asked) == before
 
 
 def test_an_agreement_goes_there_and_comes_back(courier: Any) -> None:
