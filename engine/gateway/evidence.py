@@ -17,13 +17,12 @@ TILE: Final = re.compile(
 """Six groups at most: any larger number is one no database could hold."""
 
 
-def evidence_message(organization: str, log: LogReader, peer: str, transfer: str) -> EvidenceMessage:
-    """Return a log's entries about a transfer, each proved under the newest checkpoint.
+def evidence_message(organization: str, log: LogReader, peer: str, transfer: str, note: bytes) -> EvidenceMessage:
+    """Return a log's entries about a transfer, each proved under one of its checkpoints.
 
     Leaves only: payloads, which have people's names in them, stay here. Entries about a dealing with anybody else
     are never shown, whatever transfer they are about: a partner chooses the ids of its own transfers.
     """
-    note = log.newest_checkpoint()
     size = read_checkpoint(note).size
     found = (entry for entry in log.of_transfer(transfer) if entry.index < size)
     entries = [entry for entry in found if entry.public.get("partner") == peer]

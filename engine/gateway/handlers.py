@@ -89,7 +89,14 @@ class GatewayHandlers:
     def evidence(self, peer: str, transfer: str) -> EvidenceMessage:
         """Return this log's entries about a transfer, either way, proved under the newest checkpoint."""
         self._expect_between(peer, transfer)
-        return evidence_message(self._parts.organization, self._parts.log_about(transfer), peer, transfer)
+        log = self._parts.log_about(transfer)
+        return evidence_message(self._parts.organization, log, peer, transfer, log.newest_checkpoint())
+
+    def witnessed_evidence(self, peer: str, transfer: str) -> EvidenceMessage:
+        """Return the same under the checkpoint that this partner and third parties cosigned, once there is one."""
+        self._expect_between(peer, transfer)
+        parts, log = self._parts, self._parts.log_about(transfer)
+        return evidence_message(parts.organization, log, peer, transfer, parts.witnessed_checkpoint(peer, transfer))
 
     def record(self, peer: str, transfer: str) -> RecordMessage:
         """Return what this side discloses of its decisions and checks about a transfer, either way."""

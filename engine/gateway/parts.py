@@ -46,6 +46,8 @@ class GatewayParts:
         document: this organization's signed trust document.
         sent_to: the partner of a transfer that this organization sends, by its id; None if there is none.
         statements: the bundles of approvals that such a transfer rested on, by their names in a bill.
+        witnessed_checkpoint: of the log about a transfer with a partner, the checkpoint that holds it and is witnessed
+            best.
         annex: what replays this side's decisions about a finished transfer, for its partner; see `disclose_annex`.
         discloses: whether partners are shown the records of decisions about their transfers.
     """
@@ -76,6 +78,7 @@ class GatewayParts:
     document: Callable[[], bytes]
     sent_to: Callable[[str], str | None]
     statements: Callable[[str], Mapping[str, bytes]]
+    witnessed_checkpoint: Callable[[str, str], bytes]
     annex: Callable[[str, AnnexRequest], AnnexMessage]
     discloses: bool
 

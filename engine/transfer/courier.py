@@ -96,6 +96,10 @@ class CourierPartner:
         """Ask for the partner's log entries about the transfer."""
         return self._ask(EvidenceMessage, "GET", f"{TRANSFERS}/{transfer}/evidence")
 
+    def witnessed_evidence(self, transfer: str) -> EvidenceMessage:
+        """Ask for them under the checkpoint that is witnessed best."""
+        return self._ask(EvidenceMessage, "GET", f"{TRANSFERS}/{transfer}/evidence/witnessed")
+
     def record(self, transfer: str) -> RecordMessage:
         """Ask for what the partner discloses of its decisions and checks."""
         return self._ask(RecordMessage, "GET", f"{TRANSFERS}/{transfer}/record")

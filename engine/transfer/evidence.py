@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Collection
 from functools import partial
 from http import HTTPStatus
 
@@ -71,8 +72,45 @@ def collect_evidence(parts: Parts, partner: Partner, organization: str, transfer
     parts.remember(organization, note)
     cosigned = note + _cosign(parts, partner, organization, note, checkpoint)
     parts.remember(organization, cosigned)
+    return _kept(evidence, cosigned)
+
+
+def renew_evidence(parts: Parts, partner: Partner, organization: str, transfer: str, events: Collection[str]) -> bytes:
+    """Fetch the same under an older checkpoint, that this organization's witness and third parties have cosigned.
+
+    Third parties cosign later than a transfer ends, and at sizes that the partner chose: of its newest checkpoint there
+    is rarely a cosignature of theirs. The partner says which it is. INVARIANT: what this witness has not cosigned, and
+    what does not hold the events of the handoff, is not taken: the newest is, as `collect_evidence` has it.
+
+    Args:
+        parts: what the transfer room works with.
+        partner: its gateway.
+        organization: its id.
+        transfer: the transfer, which is finished.
+        events: the types of its log's entries that prove the handoff.
+
+    Raises:
+        LogTampered, BadSignature: as `collect_evidence`.
+    """
+    try:
+        evidence = partner.witnessed_evidence(transfer)
+    except Refused as refusal:
+        if refusal.status != HTTPStatus.NOT_FOUND:
+            raise
+        return collect_evidence(parts, partner, organization, transfer)
+    note = evidence.checkpoint.encode()
+    opened = open_checkpoint(note, [*parts.log_keys(organization), parts.witness.key])
+    _check_entries(evidence, opened.checkpoint, organization, transfer)
+    shown = {parse_leaf(base64.b64decode(entry.leaf))["type"] for entry in evidence.entries}
+    if not opened.cosigned or not set(events) <= shown:
+        return collect_evidence(parts, partner, organization, transfer)
+    parts.remember(organization, note)
+    return _kept(evidence, note)
+
+
+def _kept(evidence: EvidenceMessage, note: bytes) -> bytes:
     entries = [entry.model_dump(mode="json") for entry in evidence.entries]
-    return canonical({"checkpoint": cosigned.decode(), "entries": entries})
+    return canonical({"checkpoint": note.decode(), "entries": entries})
 
 
 def collect_record(partner: Partner, organization: str, transfer: str, evidence: bytes) -> bytes:

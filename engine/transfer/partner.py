@@ -82,6 +82,10 @@ class Partner(Protocol):
         """Ask for the partner's log entries about the transfer, with proofs."""
         ...
 
+    def witnessed_evidence(self, transfer: str) -> EvidenceMessage:
+        """Ask for the same under the checkpoint that this side and third parties cosigned, if the partner has one."""
+        ...
+
     def record(self, transfer: str) -> RecordMessage:
         """Ask for what the partner discloses of its decisions and checks about the transfer."""
         ...

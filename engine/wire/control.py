@@ -89,6 +89,10 @@ class Handlers(Protocol):
         """Return what this side's log says about a transfer."""
         ...
 
+    def witnessed_evidence(self, peer: str, transfer: str) -> EvidenceMessage:
+        """Return what this side's log says about a transfer, under the checkpoint that is witnessed best."""
+        ...
+
     def record(self, peer: str, transfer: str) -> RecordMessage:
         """Return what this side discloses of its decisions and checks about a transfer."""
         ...
@@ -224,6 +228,9 @@ class _Desk:
 
     def evidence(self, request: Request) -> Answer:
         return Answer(self._handlers.evidence(request.peer, request.names["transfer"]).body())
+
+    def witnessed_evidence(self, request: Request) -> Answer:
+        return Answer(self._handlers.witnessed_evidence(request.peer, request.names["transfer"]).body())
 
     def record(self, request: Request) -> Answer:
         return Answer(self._handlers.record(request.peer, request.names["transfer"]).body())

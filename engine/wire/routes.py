@@ -56,6 +56,7 @@ ROUTES: Final = (
     Route("missing", "GET", f"{TRANSFERS}/{TRANSFER}/missing"),
     Route("commit", "POST", f"{TRANSFERS}/{TRANSFER}/commit"),
     Route("evidence", "GET", f"{TRANSFERS}/{TRANSFER}/evidence"),
+    Route("witnessed_evidence", "GET", f"{TRANSFERS}/{TRANSFER}/evidence/witnessed"),
     Route("record", "GET", f"{TRANSFERS}/{TRANSFER}/record"),
     Route("annex", "POST", f"{TRANSFERS}/{TRANSFER}/annex", ANNEX_REQUEST_LIMIT),
     Route("agreement", "POST", "/v1/agreements", AGREEMENT_LIMIT),

@@ -4,6 +4,7 @@ from engine.gateway.parts import GatewayParts
 from engine.transfer.tickets import REVIEWED, USED
 from engine.wire.journal import Journal
 from engine.workspace.custody.disclosing import disclose_annex
+from engine.workspace.custody.logs import witnessed_checkpoint
 from engine.workspace.layout import Layout
 from engine.workspace.office import Office
 
@@ -38,6 +39,7 @@ def gateway_parts(office: Office, journal: Journal) -> GatewayParts:
         document=lambda: own_document(office.layout),
         sent_to=lambda transfer: sent_to(office, transfer),
         statements=lambda transfer: approvals_of(office, transfer),
+        witnessed_checkpoint=lambda partner, transfer: witnessed_checkpoint(office, partner, transfer),
         annex=lambda transfer, asked: disclose_annex(office, transfer, asked),
         discloses=settings.policy.disclose,
     )

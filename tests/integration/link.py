@@ -97,6 +97,9 @@ class Link:
     def evidence(self, transfer: str) -> EvidenceMessage:
         return self._ask("evidence", lambda: self._other.handlers.evidence(self._us, transfer))
 
+    def witnessed_evidence(self, transfer: str) -> EvidenceMessage:
+        return self._ask("witnessed", lambda: self._other.handlers.witnessed_evidence(self._us, transfer))
+
     def record(self, transfer: str) -> RecordMessage:
         return self._ask("record", lambda: self._other.handlers.record(self._us, transfer))
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from engine.audit.checkpoint import open_checkpoint, read_checkpoint
@@ -9,7 +10,7 @@ from engine.audit.entry import Entry, parse_leaf
 from engine.audit.note import NoteKey
 from engine.audit.reader import LogReader
 from engine.gateway.evidence import openings
-from engine.transfer.evidence import collect_evidence, collect_record
+from engine.transfer.evidence import collect_record, renew_evidence
 from engine.transfer.network import anywhere
 from engine.transfer.parts import Parts
 from engine.workspace.office import Office
@@ -33,8 +34,7 @@ def own_log(office: Office, partner: str, transfer: str) -> tuple[dict[str, Any]
     """
     log = office.logs.about(transfer)
     entries = [each for each in log.of_transfer(transfer) if _belongs(each, partner)]
-    least = 1 + max((each.index for each in entries if each.type in NEEDED | LAST), default=-1)
-    note, witnessed = _checkpoint(office, log, partner, least)
+    note, witnessed = _checkpoint(office, log, partner, entries)
     size = read_checkpoint(note).size
     shown = openings(log, partner, transfer, discloses=office.settings.policy.disclose)
     opened = {each.index: {"salt": each.salt, "payload": each.payload} for each in shown}
@@ -54,7 +54,7 @@ def own_log(office: Office, partner: str, transfer: str) -> tuple[dict[str, Any]
 
 
 def partners_log(
-    parts: Parts, partner: str, transfer: str, kept: tuple[bytes | None, bytes | None] | None
+    parts: Parts, partner: str, transfer: str, kept: tuple[bytes | None, bytes | None] | None, events: Collection[str]
 ) -> tuple[dict[str, Any], dict[str, Any], bool]:
     """Return what the partner's log proves, opened as far as the partner discloses, and its statements.
 
@@ -63,6 +63,7 @@ def partners_log(
         partner: which it is.
         transfer: about which transfer.
         kept: evidence and record as they were collected when the transfer ended; what is missing is asked for now.
+        events: the types of entries by which the partner's log proves the handoff.
 
     Returns:
         The evidence as a bill has it; the approvals by name; whether this organization's witness cosigned it.
@@ -73,7 +74,7 @@ def partners_log(
     evidence, record = kept or (None, None)
     if evidence is None or record is None:
         gateway = parts.connect(partner, anywhere)
-        evidence = evidence or collect_evidence(parts, gateway, partner, transfer)
+        evidence = evidence or renew_evidence(parts, gateway, partner, transfer, events)
         record = collect_record(gateway, partner, transfer, evidence)
     proved, told = json.loads(evidence), json.loads(record)
     entries = [
@@ -93,12 +94,19 @@ def _is_bill(leaf: bytes) -> bool:
     return parse_leaf(leaf)["type"].startswith(BILLS)
 
 
-def _checkpoint(office: Office, log: LogReader, partner: str, least: int) -> tuple[bytes, bool]:
-    """Return the checkpoint of at least so many entries that says most, and whether the partner's witness cosigned it.
+def witnessed_checkpoint(office: Office, partner: str, transfer: str) -> bytes:
+    """Return, of the checkpoints of our log that hold a transfer, the one that `own_log` takes."""
+    log = office.logs.about(transfer)
+    return _checkpoint(office, log, partner, [each for each in log.of_transfer(transfer) if _belongs(each, partner)])[0]
+
+
+def _checkpoint(office: Office, log: LogReader, partner: str, entries: Iterable[Entry]) -> tuple[bytes, bool]:
+    """Return the checkpoint with a handoff's entries that says most, and whether the partner's witness cosigned it.
 
     That is the newest that the partner cosigned and that counts as witnessed; else the newest that the partner
     cosigned; else the newest that counts as witnessed; else the newest.
     """
+    least = 1 + max((each.index for each in entries if each.type in NEEDED | LAST), default=-1)
     theirs = [NoteKey.parse(vkey) for vkey in office.trust.partner(partner).witness_keys]
     third = [each.key.name for each in known_witnesses(office.trust) if each.kind == "third party"]
     partners = [key.name for key in theirs]

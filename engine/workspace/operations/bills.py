@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 from engine.custody.age import check_recipients
 from engine.custody.bill import ABSENT, BILL_LIMIT, Absence, Bill, issue, seal_bill
 from engine.custody.earlier import earlier_of
+from engine.custody.logs import RECEIVER_EVENTS, SENDER_EVENTS
 from engine.digest import JSON, canonical
 from engine.errors import InputError, UsageError, WireError
 from engine.events import Event, event_id, timestamp
@@ -126,7 +127,8 @@ def _evidence(office: Office, call: Call, handoff: Handoff, *, renew: bool) -> d
     us, partner, transfer = office.organization, handoff.row.partner, handoff.row.id
     parts = transfer_parts(office, call)
     shown = handoff.document("evidence"), handoff.document("record")
-    theirs, statements, cosigned = partners_log(parts, partner, transfer, None if renew else shown)
+    events = SENDER_EVENTS if partner == handoff.sender else RECEIVER_EVENTS
+    theirs, statements, cosigned = partners_log(parts, partner, transfer, None if renew else shown, events)
     ours, witnessed = own_log(office, partner, transfer)
     if not witnessed:
         with suppress(WireError):  # without a partner that answers, the evidence is graded for what it is

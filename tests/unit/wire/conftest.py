@@ -107,6 +107,10 @@ class Desk:
         entry = EvidenceEntry(index=7, leaf="bGVhZg==", proof=("AAAA",))
         return EvidenceMessage(organization="borealis.example", checkpoint="note", entries=(entry,))
 
+    def witnessed_evidence(self, peer: str, transfer: str) -> EvidenceMessage:
+        self._note("witnessed_evidence", peer, transfer)
+        return EvidenceMessage(organization="borealis.example", checkpoint="note", entries=())
+
     def record(self, peer: str, transfer: str) -> RecordMessage:
         self._note("record", peer, transfer)
         opened = OpenedMessage(index=7, salt="AAAA", payload="{}")

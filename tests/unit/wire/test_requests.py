@@ -74,6 +74,7 @@ def test_a_large_offer_passes_through_whole(gateway: Any, courier: Any) -> None:
         ("missing", "GET", "/missing", MissingMessage),
         ("commit", "POST", "/commit", ReceiptMessage),
         ("evidence", "GET", "/evidence", EvidenceMessage),
+        ("witnessed_evidence", "GET", "/evidence/witnessed", EvidenceMessage),
         ("record", "GET", "/record", RecordMessage),
     ],
 )
