@@ -1,4 +1,4 @@
-"""`lading artifact`: pack, list, show, export."""
+"""`lading artifact`: pack, list, show, export, use."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from engine.cli.progress import Bar, size
 
 @click.group()
 def artifact() -> None:
-    """What this organization holds: pack it, list it, show it, export it."""
+    """What this organization holds: pack it, list it, show it, export it, use it."""
 
 
 @artifact.command(
@@ -110,3 +110,24 @@ def export(session: Session, ref: str, folder: Path, purpose: str) -> None:
     with Bar("exporting", enabled=not session.as_json) as bar:
         result = session.act("artifact.export", params, progress=bar.update)
     session.show(result, lambda r: f"wrote {r['files']} files, {size(r['size'])}, to {r['folder']}")
+
+
+@artifact.command(
+    epilog="""\b
+Examples:
+  lading --as bea artifact use sentiment:3.1 execute --purpose evaluation
+  lading --as bea artifact use 1f2e3d4c deploy --purpose production --impact 'answers questions of customers'
+"""
+)
+@click.argument("ref")
+@click.argument("act", type=click.Choice(["execute", "deploy"]))
+@click.option("--purpose", default="", help="What for; the agreement may demand one.")
+@click.option("--impact", default="", help="What is expected of it, in your words.")
+@verb
+def use(session: Session, ref: str, act: str, purpose: str, impact: str) -> None:
+    """Ask policy whether you may execute or deploy an artifact, and log that you are about to.
+
+    lading runs nothing: put it before whatever does, which goes on only when this exits 0.
+    """
+    result = session.act("artifact.use", {"ref": ref, "act": act, "purpose": purpose, "impact": impact})
+    session.show(result, lambda r: f"you may {r['act']} {r['artifact']}; it is in the log")

@@ -30,6 +30,7 @@ from engine.workspace.keeping.erasing import settle
 from engine.workspace.layout import Layout
 from engine.workspace.office import Office
 from engine.workspace.operations import Call, perform
+from engine.workspace.operations.agreements import record_ended
 from engine.workspace.operations.keeping import apply_retention
 from engine.workspace.owner import owning
 from engine.workspace.settings import load_settings
@@ -91,6 +92,7 @@ def _start(office: Office, listening: socket.socket, running: ExitStack) -> None
     reauthorization = Loop("reauthorization", seconds.reauthorize_seconds, lambda: reauthorize(parts))
     for loop in (witnessing, arrivals, reauthorization):
         _run(running, loop)
+    _run(running, Loop("agreements", HOUR_SECONDS, lambda: record_ended(office)))
     if office.settings.retention.daily:
         _run(running, Loop("retention", HOUR_SECONDS, daily(lambda: retain(office)), first=FIRST_RETENTION_SECONDS))
     refusals = Refusals(parts, time.monotonic)
@@ -151,10 +153,11 @@ def retain(office: Office) -> None:
     """Apply the retention profile of the settings, as the gateway."""
     call = Call(None, {}, lambda _: None, threading.Event())
     done = apply_retention(office, call, office.settings.service_identity, dry_run=False)
-    if done["entries"] or done["kept"]:
+    erased = len(done["entries"]) + sum(len(each["entries"]) for each in done["former"])
+    if erased or done["kept"]:
         kept = sum(len(each["entries"]) for each in done["kept"])
         logging.getLogger("lading.retention").warning(
-            "erased the payloads of %d entries, kept %d that are held or needed", len(done["entries"]), kept
+            "erased the payloads of %d entries, kept %d that are held or needed", erased, kept
         )
 
 

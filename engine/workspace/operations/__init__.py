@@ -91,6 +91,7 @@ def _handing_over() -> dict[str, tuple[Operation, type[Params]]]:
         "artifact.list": (artifacts.list_artifacts, Params),
         "artifact.show": (artifacts.show_artifact, artifacts.Named),
         "artifact.export": (artifacts.export_artifact, artifacts.Export),
+        "artifact.use": (artifacts.use_artifact, artifacts.Use),
         "artifact.verify": (artifacts.verify_artifact, artifacts.Verify),
         "partner.add": (partners.add_partner, partners.Add),
         "partner.confirm": (partners.confirm_partner, partners.Confirm),

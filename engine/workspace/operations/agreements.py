@@ -1,12 +1,13 @@
 """Agreements: propose one, sign one; the other party's gateway is told if it answers."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from engine.agreement import AGREEMENT_TYPE, Agreement, load_agreement, parse_agreement
 from engine.digest import JSON, canonical, sha256
 from engine.errors import AgreementError, BadSignature, WireError
-from engine.events import Event, event_id
+from engine.events import Event, event_id, timestamp
 from engine.wire.messages import AgreementMessage
 from engine.workspace.agreements import describe
 from engine.workspace.office import Office
@@ -52,6 +53,16 @@ def sign(office: Office, call: Call, params: Sign) -> dict[str, JSON]:
         office.log.record(_event("agreement.signed", who, agreement, office, statement=sha256(statement)))
         office.agreements.put_bundle(agreement.digest, office.organization, bundle)
     return _told(office, agreement)
+
+
+def record_ended(office: Office) -> None:
+    """Record each agreement that this organization signed and that has expired, once."""
+    now, actor = office.clock(), office.settings.service_identity
+    for agreement in office.agreements.list():
+        signed = office.organization in office.agreements.bundles(agreement.digest)
+        event = _event("agreement.ended", actor, agreement, office)
+        if signed and agreement.expires <= now and not any(log.find(event.id) for log in office.logs.all):
+            office.log.record(replace(event, payload={**event.payload, "expired": timestamp(agreement.expires)}))
 
 
 def _told(office: Office, agreement: Agreement) -> dict[str, JSON]:

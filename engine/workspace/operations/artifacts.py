@@ -50,6 +50,14 @@ class Export(Named):
     purpose: str = Field(default="", max_length=200)
 
 
+class Use(Named):
+    """What is about to be done with it, what for, and what is expected of it."""
+
+    act: Literal["execute", "deploy"]
+    purpose: str = Field(default="", max_length=200)
+    impact: str = Field(default="", max_length=1000)
+
+
 class Verify(Params):
     """`artifact`: a reference, or the path of a folder."""
 
@@ -129,6 +137,18 @@ def export_artifact(office: Office, call: Call, params: Export) -> dict[str, JSO
         "files": len(artifact.manifest.files),
         "size": _size(artifact),
     }
+
+
+def use_artifact(office: Office, call: Call, params: Use) -> dict[str, JSON]:
+    """Decide whether somebody may execute or deploy an artifact, and record that they are about to."""
+    who = office.caller(call.token).identity
+    artifact = office.registry.get(params.ref)
+    if denied := office.denial(params.act, who, purpose=params.purpose or None, **facts(office, artifact)):
+        return denied
+    kind = {"execute": "artifact.executed", "deploy": "artifact.deployed"}[params.act]
+    payload: dict[str, JSON] = {"purpose": params.purpose, "impact": params.impact}
+    office.log.record(_event(kind, who, artifact, timestamp(office.clock()), payload))
+    return {"root": artifact.root, "artifact": artifact.label, "act": params.act}
 
 
 def verify_artifact(office: Office, call: Call, params: Verify) -> dict[str, JSON]:

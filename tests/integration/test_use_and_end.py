@@ -1,0 +1,80 @@
+"""What is done with an artifact, and when an agreement ends: decided, and in the log."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from engine.demo.model import make_model
+from engine.workspace.operations.agreements import record_ended
+from tests.integration.simulator import ACME, PartnerSimulator
+
+SAMPLE = Path(__file__).parents[2] / "samples" / "agreement.yaml"
+ENDS = datetime(2036, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[PartnerSimulator]:
+    pair = PartnerSimulator(tmp_path / "two", SAMPLE)
+    yield pair
+    pair.close()
+
+
+def received(two: PartnerSimulator) -> str:
+    """Have Borealis receive an artifact from Acme under the sample agreement; return its root."""
+    source = make_model(two.folder / "tiny", size=1 << 20).folder
+    root = str(two.acme.ask("artifact.pack", path=str(source), name="tiny", version="1")["root"])
+    assert two.send(root)["state"] == "completed"
+    return root
+
+
+def test_an_agreed_use_is_in_the_log_with_purpose_and_impact(two: PartnerSimulator) -> None:
+    root = received(two)
+    wish = {"ref": root, "act": "execute", "purpose": "evaluation", "impact": "the score of the card is confirmed"}
+
+    said = two.borealis.ask("artifact.use", **wish)
+
+    assert said == {"root": root, "artifact": "tiny:1", "act": "execute"}
+    [entry] = two.borealis.entries("artifact.executed")
+    assert (entry.public["artifact"], entry.public["agreement"]) == (root, two.agreement)
+    assert entry.payload is not None
+    assert (entry.payload["purpose"], entry.payload["impact"]) == (wish["purpose"], wish["impact"])
+    before = two.borealis.office.log.entry(entry.index - 1)
+    assert (before.type, (before.payload or {})["action"]) == ("decision.permit", "execute")
+
+
+def test_a_use_that_was_not_agreed_is_denied_and_only_the_denial_is_logged(two: PartnerSimulator) -> None:
+    root = received(two)
+
+    for act, purpose in (("execute", "training"), ("deploy", "evaluation")):
+        assert "denied" in two.borealis.ask("artifact.use", ref=root, act=act, purpose=purpose)
+
+    assert two.borealis.entries("artifact.executed") == two.borealis.entries("artifact.deployed") == []
+    assert len(two.borealis.entries("decision.deny")) >= 2
+
+
+def test_its_owner_deploys_an_artifact(two: PartnerSimulator) -> None:
+    source = make_model(two.folder / "tiny", size=1 << 20).folder
+    root = str(two.acme.ask("artifact.pack", path=str(source), name="tiny", version="1")["root"])
+
+    two.acme.ask("artifact.use", ref=root, act="deploy", purpose="production")
+
+    [entry] = two.acme.entries("artifact.deployed")
+    assert entry.public["artifact"] == root
+
+
+def test_an_agreement_that_expired_is_recorded_once_on_both_sides(two: PartnerSimulator) -> None:
+    for side in (two.acme, two.borealis):
+        record_ended(side.office)
+        assert side.entries("agreement.ended") == []
+
+    two.clock.now = ENDS + timedelta(seconds=1)
+    for side in (two.acme, two.borealis):
+        record_ended(side.office)
+        record_ended(side.office)
+
+    for side, partner in ((two.acme, "borealis.example"), (two.borealis, ACME)):
+        [entry] = side.entries("agreement.ended")
+        assert (entry.public["agreement"], entry.public["partner"]) == (two.agreement, partner)
+        assert (entry.payload or {})["expired"] == "2036-01-01T00:00:00.000Z"
