@@ -195,6 +195,16 @@ class Offer(Predicate):
     onward: OnwardTerms | None = None
     custody: Digest | None = None
 
+    def shared(self, *, issued: datetime, checkpoint: str) -> dict[str, Any]:
+        """Return the fields that every statement of the receiver about this handoff begins with, and a fresh nonce.
+
+        Args:
+            issued: when that statement is made.
+            checkpoint: the newest checkpoint of the sender's log that its maker holds.
+        """
+        about = {name: getattr(self, name) for name in ("transfer", "sender", "receiver", "artifact", "agreement")}
+        return about | {"nonce": fresh_nonce(), "issued": issued, "checkpoint": checkpoint}
+
 
 class Answer(Predicate):
     """A statement of the receiver about one offer.

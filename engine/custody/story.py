@@ -185,15 +185,15 @@ def told(
         return Said(name=name, organization=organization, proof=Proof.WITHHELD, why="it is not here")
     if trust is None:
         why = f"no trust of {organization} is pinned"
-        return _unproved(name, organization, _digest(bundle), why)
+        return unproved(name, organization, _digest(bundle), why)
     try:
         predicate_type = kind if isinstance(kind, str) else kind.predicate_type()
         signed = trust.verify(bundle, predicate_type=predicate_type, limit=limit)
         about = None if isinstance(kind, str) else kind.read(signed).transfer
     except LadingError as error:
-        return _unproved(name, organization, _digest(bundle), str(error))
+        return unproved(name, organization, _digest(bundle), str(error))
     if artifact not in (None, signed.subject_sha256) or transfer not in (None, about):
-        return _unproved(name, organization, sha256(signed.payload), "it is about something else")
+        return unproved(name, organization, sha256(signed.payload), "it is about something else")
     return proved(name, organization, signed)
 
 
@@ -229,7 +229,7 @@ def earlier(link: Link) -> Handoff:
     statements = tuple(
         proved(each.name, each.organization, each.signed)
         if each.signed is not None
-        else _unproved(each.name, each.organization, each.digest, each.doubt)
+        else unproved(each.name, each.organization, each.digest, each.doubt)
         for each in link.statements
     )
     withheld = Said(name="decisions", organization=said.receiver, proof=Proof.WITHHELD, why="its parties' own")
@@ -282,7 +282,8 @@ def _names(value: JSON) -> tuple[str, ...]:
     return tuple(str(each) for each in value) if isinstance(value, Sequence) and not isinstance(value, str) else ()
 
 
-def _unproved(name: str, organization: str, statement: str | None, why: str) -> Said:
+def unproved(name: str, organization: str, statement: str | None, why: str) -> Said:
+    """Tell of a statement that is not proved, and why."""
     return Said(name=name, organization=organization, statement=statement, proof=Proof.UNVERIFIED, why=why)
 
 

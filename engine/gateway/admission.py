@@ -2,9 +2,9 @@
 
 import json
 from datetime import timedelta
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-from engine.custody.statements import Acceptance, Answer, DecisionCited, DeliveryReceipt, Offer, fresh_nonce
+from engine.custody.statements import Acceptance, Answer, DecisionCited, DeliveryReceipt
 from engine.digest import JSON, canonical, sha256
 from engine.errors import EvidenceError, InputError
 from engine.events import timestamp
@@ -165,9 +165,8 @@ def _promise(parts: GatewayParts, transfer: Incoming, offered: Offered, decision
     )
     cited = DecisionCited(id=decision.id, decision="permit", policy=decision.bundle_digest)
     acceptance = Acceptance(
-        **_common(parts, offer),
+        **offer.shared(issued=now, checkpoint=parts.newest_checkpoint(offer.sender)),
         offer=offered.digest,
-        issued=now,
         decision=cited,
         deadline=now + ACCEPTANCE_LIFE,
     )
@@ -215,12 +214,12 @@ def _sign_receipt(parts: GatewayParts, transfer: Incoming) -> bytes:
     parts.journal.set_state(transfer.id, State.CLOSED)
     _register(parts, transfer, offered)
     cited = parts.table.document(transfer.id, "cited") or b""
+    offer = offered.offer
     receipt = DeliveryReceipt(
-        **_common(parts, offered.offer),
+        **offer.shared(issued=parts.clock(), checkpoint=parts.newest_checkpoint(offer.sender)),
         offer=offered.digest,
-        issued=parts.clock(),
-        manifest=offered.offer.manifest,
-        chunks=offered.offer.chunks,
+        manifest=offer.manifest,
+        chunks=offer.chunks,
         size=offered.manifest.size,
         decision=DecisionCited.model_validate_json(cited),
     )
@@ -240,18 +239,6 @@ def _register(parts: GatewayParts, transfer: Incoming, offered: Offered) -> None
         agreement=transfer.agreement,
         origin=offered.manifest.organization,
     )
-
-
-def _common(parts: GatewayParts, offer: Offer) -> dict[str, Any]:
-    return {
-        "transfer": offer.transfer,
-        "sender": offer.sender,
-        "receiver": offer.receiver,
-        "artifact": offer.artifact,
-        "agreement": offer.agreement,
-        "nonce": fresh_nonce(),
-        "checkpoint": parts.newest_checkpoint(offer.sender),
-    }
 
 
 def _own(parts: GatewayParts, bundle: bytes, kind: type[Said]) -> tuple[Said, str]:

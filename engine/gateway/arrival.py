@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from engine.checks import Use, arrival, arrived_files
-from engine.custody.statements import DeliveryReceipt, Verdict, fresh_nonce
+from engine.custody.statements import DeliveryReceipt, Verdict
 from engine.digest import JSON, canonical, sha256
 from engine.findings import Report
 from engine.gateway.admission import kept_offer
@@ -51,14 +51,7 @@ def _sign_verdict(parts: GatewayParts, transfer: Incoming, offered: Offered, rep
     receipted = parts.trust(parts.organization).verify(receipt, predicate_type=DeliveryReceipt.predicate_type())
     offer = offered.offer
     verdict = Verdict(
-        transfer=offer.transfer,
-        sender=offer.sender,
-        receiver=offer.receiver,
-        artifact=offer.artifact,
-        agreement=offer.agreement,
-        nonce=fresh_nonce(),
-        issued=parts.clock(),
-        checkpoint=parts.newest_checkpoint(offer.sender),
+        **offer.shared(issued=parts.clock(), checkpoint=parts.newest_checkpoint(offer.sender)),
         offer=offered.digest,
         receipt=sha256(receipted.payload),
         verdict="released" if report.passed else "quarantined",

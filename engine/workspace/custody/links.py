@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from engine.custody.links import Link, examine_chain
-from engine.custody.statements import CustodyLink, DeliveryReceipt, Offer, Predicate, Verdict, fresh_nonce
+from engine.custody.statements import CustodyLink, DeliveryReceipt, Offer, Predicate, Verdict
 from engine.digest import canonical, sha256
 from engine.errors import InputError, LadingError
 from engine.gateway.incoming import Incoming
@@ -113,14 +113,7 @@ def _own_link(office: Office, artifact: Artifact, came: Incoming, own: dict[str,
     offered = _verified(office, came.partner, own["offer"], Offer)
     offer = Offer.read(offered)
     link = CustodyLink(
-        transfer=offer.transfer,
-        sender=offer.sender,
-        receiver=offer.receiver,
-        artifact=offer.artifact,
-        agreement=offer.agreement,
-        nonce=fresh_nonce(),
-        issued=office.clock(),
-        checkpoint=office.newest_checkpoint(offer.sender),
+        **offer.shared(issued=office.clock(), checkpoint=office.newest_checkpoint(offer.sender)),
         position=position,
         previous=offer.custody,
         offer=sha256(offered.payload),

@@ -9,7 +9,7 @@ from engine.audit.reader import LogReader
 from engine.checks.signatures import MODEL_SIGNATURE_LIMIT, Evidence, check_signatures
 from engine.custody.links import Link
 from engine.custody.statements import Acceptance, CustodyLink, DeliveryReceipt, Offer, Predicate, Verdict
-from engine.custody.story import Handoff, Proof, Said, Story, claimed_type, decided, earlier, happened, told
+from engine.custody.story import Handoff, Proof, Said, Story, claimed_type, decided, earlier, happened, told, unproved
 from engine.digest import canonical
 from engine.errors import InputError, LadingError
 from engine.gateway.incoming import Incoming
@@ -86,13 +86,7 @@ def _signatures(office: Office, artifact: Artifact) -> Iterator[Said]:
         said = told(name, artifact.origin, bundles[name], kind=kind, trust=origin, limit=MODEL_SIGNATURE_LIMIT)
         wrong = [finding.message for finding in findings if finding.code.startswith(name)]
         if said.proof is Proof.VERIFIED and wrong:
-            said = Said(
-                name=name,
-                organization=artifact.origin,
-                statement=said.statement,
-                proof=Proof.UNVERIFIED,
-                why=wrong[0],
-            )
+            said = unproved(name, artifact.origin, said.statement, wrong[0])
         yield said
 
 
@@ -176,17 +170,7 @@ def _attestations(office: Office, artifact: Artifact, entries: Sequence[Entry]) 
         trust = pinned(office, organization)
         said = told(kind or "attestation", organization, bundle, kind=kind, trust=trust, artifact=artifact.root)
         same = said.statement in (None, statement)
-        yield (
-            said
-            if same
-            else Said(
-                name=kind,
-                organization=organization,
-                statement=statement,
-                proof=Proof.UNVERIFIED,
-                why="the file is another",
-            )
-        )
+        yield said if same else unproved(kind, organization, statement, "the file is another")
 
 
 def _attestation(office: Office, artifact: Artifact, name: str) -> bytes | None:
