@@ -55,6 +55,11 @@ MEANINGS: Final[Mapping[Kind, Meaning]] = {
         _KEEP,
         f"{_HERE}; a partner cannot, as payloads never leave",
     ),
+    Kind.ERASURE: Meaning(
+        "An erasure was cut short, or an older copy of the database brought back what it removed.",
+        "Nothing is lost: 'lading audit retain', or the gateway when it starts, finishes what the log says is erased.",
+        _HERE,
+    ),
     Kind.TIME: Meaning(
         "The log signed an entry that is older than the one before: a clock was set back.", _KEEP, _HERE
     ),

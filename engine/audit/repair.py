@@ -18,12 +18,15 @@ from engine.audit.fsck import Steps
 from engine.audit.merkle import leaf_hash
 from engine.audit.note import NoteKey
 from engine.audit.tiles import TILE_WIDTH, Edge, Tile, tile_width
-from engine.audit.verification import Kind, Verification
+from engine.audit.verification import Kind, Problem, Verification
 from engine.audit.verify import examine, literal_text
 from engine.errors import InputError, LogTampered
 
 _PAGE: Final = 4 * TILE_WIDTH
 _DERIVED: Final = frozenset({Kind.COLUMN, Kind.TILE, Kind.STRUCTURE})
+_PASSING: Final = frozenset({Kind.ERASURE})
+"""What stands in nobody's way: whoever can append to the log again finishes the erasures that it names."""
+
 _ROWS: Final = f"SELECT idx, leaf, {', '.join(COLUMNS)} FROM event WHERE idx >= ? ORDER BY idx LIMIT ?"  # noqa: S608 - our own names
 _SET: Final = f"UPDATE event SET {', '.join(f'{name} = ?' for name in COLUMNS)} WHERE idx = ?"  # noqa: S608 - as above
 _SET_ASIDE: Final = "UPDATE event SET id = char(0) || idx WHERE idx = ?"
@@ -90,7 +93,7 @@ def repair(
         made = _make_indexes(db)
         before = look("verifying")
         rebuilt = Rebuilt(indexes=made)
-        if not before.ok:
+        if _lasting(before) or before.omitted:
             rebuilt = _rebuild(db, before, made=made)
             _demand_whole(look("verifying again"))
         db.execute("ROLLBACK" if dry_run or not rebuilt else "COMMIT")
@@ -190,15 +193,20 @@ def _delete_strays(db: sqlite3.Connection, size: int) -> int:
 
 
 def _demand_whole(after: Verification) -> None:
-    if not after.ok:
+    if _lasting(after) or after.omitted:
         raise _refused(after)
+
+
+def _lasting(verification: Verification) -> list[Problem]:
+    """Return what is wrong, but for erasures that are not finished."""
+    return [problem for problem in verification.problems if problem.kind not in _PASSING]
 
 
 def _refused(verification: Verification) -> LogTampered:
     """Name what cannot be rebuilt."""
-    problems = verification.problems
+    problems = _lasting(verification)
     lasting = [problem for problem in problems if problem.kind not in _DERIVED]
-    what = next((f"{each.where}: {each.message}" for each in lasting or problems), "")
+    what = next((f"{each.where}: {each.message}" for each in lasting or problems), "too much to list")
     more = f", and {len(lasting) - 1} more" if len(lasting) > 1 else ""
     return LogTampered(
         f"the log cannot be repaired, as more is wrong than what is derived from its leaves: {what}{more}",

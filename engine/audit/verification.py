@@ -20,6 +20,7 @@ class Kind(StrEnum):
     ENTRY = "entry"
     COLUMN = "column"
     PAYLOAD = "payload"
+    ERASURE = "erasure"
     TIME = "time"
     TILE = "tile"
     CHECKPOINT = "checkpoint"

@@ -271,11 +271,15 @@ class _Examination:
         for index in absences.unexplained():
             message = "its payload is missing, and no entry says that it was erased"
             self.problems.add(Kind.PAYLOAD, f"entry {index}", message)
+        left: dict[str, set[int]] = {}
         for erasure in absences.erasures:
             span = (erasure.first, erasure.last)
             for (index,) in db.execute("SELECT idx FROM payload WHERE idx BETWEEN ? AND ?", span):
-                message = f"its payload was erased by {erasure.by}, and is still there"
-                self.problems.add(Kind.PAYLOAD, f"entry {index}", message)
+                left.setdefault(erasure.by, set()).add(index)
+        for by, indices in left.items():  # told once, so that a large erasure hides nothing else
+            more = f"; so are {len(indices) - 1} more" if len(indices) > 1 else ""
+            message = f"its payload was erased by {by}, and is still there{more}"
+            self.problems.add(Kind.ERASURE, f"entry {min(indices)}", message)
 
     def _check_strays(self, db: sqlite3.Connection, size: int) -> None:
         """Report rows that belong to no entry of the log."""

@@ -80,11 +80,11 @@ def await_gateway(home: Path, seconds: float) -> None:
 def _be_owner(layout: Layout, operation: str, params: Mapping[str, Any], who: str | None, progress: Progress) -> Any:
     from engine.workspace.keeping.erasing import settle
     from engine.workspace.office import Office
-    from engine.workspace.operations import Call, perform
+    from engine.workspace.operations import REPAIR, Call, perform
 
     layout.owner_socket.unlink(missing_ok=True)
     with Office(layout) as office:
-        if layout.erasing.exists():
+        if layout.erasing.exists() and operation != REPAIR:
             settle(office)
         token = office.mint(who)
         return perform(office, operation, Call(token, params, progress, threading.Event()))

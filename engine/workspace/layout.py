@@ -115,6 +115,11 @@ class Layout:
         return self.state / "erasing"
 
     @property
+    def unrecorded(self) -> Path:
+        """There while a log that takes no entry is repaired: what it has to say about that as soon as it takes one."""
+        return self.state / "unrecorded.json"
+
+    @property
     def opening(self) -> Path:
         """There while the log of the next origin is being opened, so that what a crash cut short is finished."""
         return self.state / "opening.json"

@@ -40,6 +40,7 @@ from engine.workspace.dialing import Dialing
 from engine.workspace.keys import secret_key, signing_key
 from engine.workspace.layout import Layout
 from engine.workspace.log.former import Logs
+from engine.workspace.log.unrecorded import record_kept
 from engine.workspace.settings import Settings, load_settings
 from engine.workspace.witness.witnessing import ABOUT_WITNESSING
 
@@ -97,7 +98,7 @@ class Office:
                 f"the next log of {self.layout.home} is being opened, and nothing is recorded meanwhile",
                 remedy="Finish it: run 'lading audit rotate-key --reason …' again; it goes on where it stopped.",
             )
-        return self._open.enter_context(
+        log = self._open.enter_context(
             AuditLog(
                 self.layout.audit_database,
                 origin=self.origin,
@@ -107,6 +108,8 @@ class Office:
                 clock=self.clock,
             )
         )
+        record_kept(self.layout, log)
+        return log
 
     @cached_property
     def logs(self) -> Logs:

@@ -35,8 +35,8 @@ def repair(session: Session, *, dry_run: bool) -> None:
     """Rebuild what is derived wrongly: columns and tiles from the leaves, indexes, the full-text index.
 
     Never touches a leaf, payload, checkpoint or cosignature. If the leaves do not have the signed root, or
-    anything else is wrong that is not derived, it says what, changes nothing, and exits 4. What was rebuilt is
-    logged. Doing it again changes nothing.
+    anything else is wrong that is not derived, it says what, changes nothing, and exits 4. What is rebuilt is
+    logged. Doing it again changes nothing. Who asks needs the right to govern.
     """
     with Bar("verifying", enabled=not session.as_json, amount=entries) as bar:
         result = session.act("audit.repair", {"dry_run": dry_run}, bar.update)

@@ -9,13 +9,16 @@ INVARIANT: an operation that changes or discloses something is decided and recor
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from engine.errors import UsageError
 from engine.workspace.office import Office
 from engine.workspace.settings import explain
+
+REPAIR: Final = "audit.repair"
+"""The operation that erasures cut short must not come before: it may be what lets them be finished."""
 
 
 class Params(BaseModel):
@@ -143,7 +146,7 @@ def _record_operations() -> dict[str, tuple[Operation, type[Params]]]:
 
     return {
         "backup.create": (backups.create, backups.Create),
-        "audit.repair": (repairing.repair_log, repairing.Repair),
+        REPAIR: (repairing.repair_log, repairing.Repair),
         "audit.erase": (keeping.erase_payloads, keeping.Erase),
         "audit.retain": (keeping.retain, keeping.Retain),
         "hold.place": (keeping.place_hold, keeping.Place),

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from engine.audit import schema
+from engine.audit.erasure import erasure_events
 from engine.audit.fsck import Beside, fsck
 from engine.audit.milestone import set_milestone
 from engine.audit.reader import LogReader
 from engine.audit.repair import Rebuilt, repair
 from engine.audit.search import SearchIndex
+from engine.audit.verification import Kind
 from engine.errors import LogTampered
 from tests.unit.audit.conftest import Acme, Borealis
 
@@ -124,6 +126,24 @@ def test_what_is_not_derived_is_refused_and_not_a_byte_changes(
 
     assert named in str(refused.value)
     assert log_of_700.path.read_bytes() == before
+
+
+def test_a_large_erasure_that_was_cut_short_stands_in_no_ones_way_and_hides_nothing(
+    log_of_700: Acme, borealis: Borealis
+) -> None:
+    with log_of_700.open() as log:
+        log.record_many(log_of_700.events(1700, start=700))
+        log.record_many(erasure_events(range(0, 2400, 2), actor="dpo@acme.example", reason="", rule=""))
+    log_of_700.tamper("DELETE FROM tile WHERE level = 1")
+
+    assert repaired(log_of_700, borealis) == Rebuilt(tiles=1)
+
+    [left] = log_of_700.verify(witnesses=[borealis.key]).problems
+    assert (left.kind, left.where) == (Kind.ERASURE, "entry 0")
+    assert left.message.endswith("and is still there; so are 1199 more")
+    log_of_700.tamper("DELETE FROM tile WHERE level = 1", "UPDATE payload SET body = x'7b7d' WHERE idx = 5")
+    with pytest.raises(LogTampered, match="entry 5: its payload is not the one"):
+        repaired(log_of_700, borealis)
 
 
 def test_a_log_that_was_rolled_back_is_not_repaired(log_of_700: Acme, borealis: Borealis) -> None:
