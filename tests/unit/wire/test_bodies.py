@@ -10,7 +10,9 @@ from engine.digest import sha256 as digest
 from engine.errors import InputError
 from engine.wire.bitmap import read_bitmap, write_bitmap
 from engine.wire.messages import (
+    CARRIED_ANNEX,
     AgreementMessage,
+    AnnexMessage,
     EvidenceMessage,
     Message,
     MissingMessage,
@@ -121,3 +123,25 @@ class TestProblem:
     @pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b"{" * LIMIT, b'{"codes": "x"}'])
     def test_a_body_that_is_no_problem_says_nothing(self, body: bytes) -> None:
         assert read_problem(500, body) == {"status": 500, "codes": []}
+
+
+ANNEX = {"organization": "borealis.example", "encryption": "none", "plaintext": "0" * 64, "annex": "AAAA"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"organization": "No Name"},
+        {"encryption": "rot13"},
+        {"plaintext": "0" * 63},
+        {"annex": "AAAB="},
+        {"annex": "AB=="},  # stray bits
+        {"annex": "A" * (CARRIED_ANNEX * 4 // 3 + 8)},
+        {"surprise": 1},
+    ],
+)
+def test_an_annex_that_is_malformed_or_too_large_is_not_read(change: dict[str, object]) -> None:
+    assert AnnexMessage.parse(json.dumps(ANNEX).encode()).annex == "AAAA"
+
+    with pytest.raises(InputError):
+        AnnexMessage.parse(json.dumps(ANNEX | change).encode())
