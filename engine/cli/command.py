@@ -18,6 +18,9 @@ DENIED = 3
 FAILED = 5
 INTERRUPTED = 6
 
+INDEX = click.IntRange(0, 2**63 - 1)
+"""An index or a size of a log; no log of SQLite reaches further."""
+
 
 @dataclass(slots=True)
 class Session:

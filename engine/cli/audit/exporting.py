@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from engine.cli.audit.reading import filter_completion, of_log
-from engine.cli.command import Session, verb
+from engine.cli.command import FAILED, Session, verb
 from engine.cli.progress import Bar
 from engine.errors import UsageError
 
@@ -62,11 +62,16 @@ Examples:
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--key", "keys", multiple=True, required=True, help="Verifier key of the log ('lading audit key').")
 @verb
-def check_export(session: Session, file: Path, keys: tuple[str, ...]) -> None:
-    """Verify an export made with --proofs, from the file and the log's key alone. Exits 4 when a line is not proved."""
+def check_export(session: Session, file: Path, keys: tuple[str, ...]) -> int:
+    """Verify an export made with --proofs, from the file and the log's key alone.
+
+    Exits 4 when a line is not proved, and 5 when there is none: an empty file proves nothing.
+    """
     from engine.workspace.log.export import check_exported
 
-    session.show(check_exported(file, list(keys)), _checked)
+    result = check_exported(file, list(keys))
+    session.show(result, _checked)
+    return 0 if result["entries"] else FAILED
 
 
 def _print(part: str) -> None:
@@ -75,7 +80,7 @@ def _print(part: str) -> None:
 
 def _checked(result: dict[str, Any]) -> str:
     if not result["entries"]:
-        return "the export is well-formed and empty"
+        return "the export is well-formed and empty: it proves nothing"
     span = f"{result['first']} to {result['last']}"
     return (
         f"{click.style('✔', fg='green')} {result['entries']} entries ({span}) are proved\n"

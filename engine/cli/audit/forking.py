@@ -6,6 +6,8 @@ from typing import Any
 import click
 
 from engine.cli.command import Session, table, verb
+from engine.errors import LogTampered
+from engine.text import printable
 
 
 @click.group()
@@ -57,6 +59,29 @@ def check(session: Session, file: Path, keys: tuple[str, ...]) -> None:
 def _checked(result: dict[str, Any]) -> str:
     sides = [f"  {name:<6} {result[name]['size']:>9} {result[name]['root']}" for name in ("known", "shown")]
     return "\n".join([f"{result['origin']} signed both checkpoints: {result['meaning']}", *sides])
+
+
+@fork.command(epilog="\b\nExamples:\n  lading -C acme --as ada audit fork compare cygnus.remembered.jsonl")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@verb
+def compare(session: Session, file: Path) -> int:
+    """Hold what another organization remembers of your partners' logs against what is remembered here.
+
+    FILE is its state/remembered.jsonl, or a part of it. Exits 4 when a log showed you and them two histories; both
+    checkpoints are then kept, and 'lading audit fork list' names the file.
+    """
+    result = session.act("fork.compare", {"file": str(file.absolute())})
+    session.show(result, _compared)
+    return LogTampered.exit_code if result["forked"] else 0
+
+
+def _compared(result: dict[str, Any]) -> str:
+    if not result["forked"]:
+        return (
+            f"{click.style('✔', fg='green')} {result['compared']} checkpoints contradict none that is remembered here"
+        )
+    who = ", ".join(map(printable, result["forked"]))
+    return f"{click.style('✘', fg='red')} two histories of the log of {who}: see 'lading audit fork list'"
 
 
 @fork.command(

@@ -5,13 +5,13 @@ from pathlib import Path
 import click
 
 from engine.cli.audit.reading import of_log
-from engine.cli.command import Session, verb
+from engine.cli.command import INDEX, Session, verb
 
 
 @click.command(
     epilog="\b\nExamples:\n  lading -C acme audit prove 12\n  lading -C acme audit prove 12 -o entry-12.tlog-proof"
 )
-@click.argument("index", type=click.IntRange(min=0))
+@click.argument("index", type=INDEX)
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the proof to a file.")
 @of_log
 @verb

@@ -6,7 +6,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from engine.cli.command import Session, table, verb
+from engine.cli.command import INDEX, Session, table, verb
 from engine.cli.progress import Bar
 from engine.errors import LadingError, LogTampered
 from engine.text import printable
@@ -59,7 +59,7 @@ Examples:
     show_default=True,
     help="At most this many, newest first.",
 )
-@click.option("--entry", type=click.IntRange(min=0), help="One entry whole, by its index.")
+@click.option("--entry", type=INDEX, help="One entry whole, by its index.")
 @of_log
 @verb
 def show(

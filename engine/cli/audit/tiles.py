@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from engine.cli.command import Session, verb
+from engine.cli.command import INDEX, Session, verb
 from engine.cli.progress import Bar, entries
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -13,7 +13,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 minimum_index = click.option(
     "--minimum-index",
     "minimum",
-    type=click.IntRange(min=0),
+    type=INDEX,
     default=0,
     help="The folder was pruned: entries from before this one may lack.",
 )
@@ -26,7 +26,7 @@ minimum_index = click.option(
 @click.argument("folder", type=FOLDER)
 @click.option(
     "--minimum-index",
-    type=click.IntRange(min=0),
+    type=INDEX,
     help="Prune FOLDER: no entries from before this one, as far as whole bundles of 256 go. 0 brings all back.",
 )
 @verb

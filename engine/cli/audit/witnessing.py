@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from engine.cli.command import FAILED, Session, table, verb
+from engine.cli.command import FAILED, INDEX, Session, table, verb
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 OUTPUT = click.Path(path_type=Path, dir_okay=False)
@@ -70,7 +70,7 @@ def check(session: Session) -> int:
     "  lading audit request-cosignature --old 120 -o request.txt",
 )
 @click.option("-o", "--output", type=OUTPUT, required=True, help="Where to write the request.")
-@click.option("--old", type=click.IntRange(min=0), help="The size it cosigned last, as it says.")
+@click.option("--old", type=INDEX, help="The size it cosigned last, as it says.")
 @click.option("--witness", "name", metavar="NAME", help="The name in its cosignatures, to look that size up.")
 @verb
 def request_cosignature(session: Session, output: Path, old: int | None, name: str | None) -> None:

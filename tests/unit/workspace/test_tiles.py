@@ -1,4 +1,4 @@
-"""`lading audit tiles, check-tiles, verify --against tiles`: a folder of the log, whole or pruned."""
+"""`lading audit tiles, check-tiles, verify --against tiles`: a folder of the log, whole or pruned; and odd indexes."""
 
 import json
 from collections.abc import Callable
@@ -67,3 +67,19 @@ def test_a_minimum_index_means_a_folder_and_lies_in_it(run: Run, tmp_path: Path)
 
     assert (beyond.exit_code, "the minimum index is 999999" in beyond.output) == (7, True)
     assert (alone.exit_code, "is of a folder of tiles" in alone.output) == (2, True)
+
+
+@pytest.mark.parametrize("words", [("prove", str(2**63)), ("show", "--entry", "9" * 30), ("prove", "-1")])
+def test_an_index_that_no_log_can_have_is_refused_by_name(run: Run, words: tuple[str, ...]) -> None:
+    said = run(*words)
+
+    assert said.exit_code == 2
+    assert "defect" not in said.output
+
+
+def test_an_export_without_entries_proves_nothing_and_says_so(run: Run, key: str, tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").write_bytes(b"")
+
+    said = run("check-export", str(tmp_path / "empty.jsonl"), "--key", key)
+
+    assert (said.exit_code, "it proves nothing" in said.output) == (5, True)
