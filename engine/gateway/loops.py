@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from engine.errors import LadingError
 from engine.gateway.admission import ask_again
 from engine.gateway.arrival import judge_arrival
 from engine.gateway.incoming import ACCEPTED, COMMITTED
@@ -60,7 +59,7 @@ class Loop:
         while not self._stopped:
             try:
                 self._round()
-            except (LadingError, ProblemError, OSError):
+            except Exception:
                 logger.exception("%s failed; it is tried again in %g s", self._thread.name, self._seconds)
             self._wake.wait(self._seconds)
             self._wake.clear()

@@ -10,6 +10,7 @@ Specifications: after The Update Framework 1.0, section 5.3 (update the root rol
 """
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -125,7 +126,21 @@ class TrustDocument(BaseModel):
         for name, key in self.roots.items():
             if name != sha256(_decode(key)):
                 raise ValueError(f"the root key {name:.16} is not named by its SHA-256")
+        self._demand_own_keys()
         return self
+
+    def _demand_own_keys(self) -> None:
+        """Refuse keys that claim to be of another organization's log or witness: each speaks for its own alone."""
+        own = re.compile(rf"{re.escape(self.organization)}/lading/audit/(0|[1-9][0-9]{{0,8}})")
+        origins = [vkey.partition("+")[0] for vkey in self.log_keys]
+        for name in origins:
+            if own.fullmatch(name) is None:
+                raise ValueError(f"found the log key {name!a}, expected {self.organization}/lading/audit/<number>")
+        if len(set(origins)) != len(origins):
+            raise ValueError("two log keys are of one log")
+        for name in (vkey.partition("+")[0] for vkey in self.witness_keys):
+            if not name.startswith(f"{self.organization}/"):
+                raise ValueError(f"found the witness key {name!a}, expected a name under {self.organization}/")
 
     def canonical(self) -> bytes:
         """Return the canonical JSON that is signed."""

@@ -12,7 +12,7 @@ from functools import partial
 from engine.audit.checkpoint import read_checkpoint
 from engine.audit.note import NoteKey
 from engine.digest import JSON, canonical
-from engine.errors import LogTampered, WireError
+from engine.errors import LadingError, WireError
 from engine.events import Event, event_id
 from engine.files import write_atomic
 from engine.gateway.third_parties import ThirdParties, ThirdParty
@@ -47,8 +47,8 @@ class WitnessRound:
                 self._office.checkpoints.examine(organization, self._office.dialing.partner(organization).tile)
             except WireError:
                 continue  # a partner that does not answer is asked again at the next round
-            except LogTampered as error:
-                logger.warning("%s", error)
+            except LadingError as error:  # such as an answer that is no cosignature
+                logger.warning("%s: %s", organization, error)
         self.raise_alarms()
 
     def raise_alarms(self) -> None:

@@ -93,9 +93,9 @@ def document(
 ) -> Callable[..., TrustDocument]:
     """Return a builder of Borealis' trust document; every field can be replaced."""
     del acme
-    key = "borealis.example/lading/audit/1+0a1b2c3d+" + "A" * 44
 
     def build(**changes: Any) -> TrustDocument:
+        key = f"{changes.get('organization', 'borealis.example')}/lading/audit/1+0a1b2c3d+{'A' * 44}"
         fields: dict[str, Any] = {
             "organization": "borealis.example",
             "name": "Borealis Labs",
