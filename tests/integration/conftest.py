@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,9 +10,20 @@ import pytest
 from engine.audit import log
 from engine.audit.entry import Sealed, seal
 from engine.events import Event
+from tests.integration.simulator import PartnerSimulator
 from tests.payloads import objections
 
+SAMPLE = Path(__file__).parents[2] / "samples" / "agreement.yaml"
+
 Seen = list[tuple[Mapping[str, str], Mapping[str, Any]]]
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[PartnerSimulator]:
+    """Acme and Borealis, with the sample agreement in force."""
+    simulator = PartnerSimulator(tmp_path / "two", SAMPLE)
+    yield simulator
+    simulator.close()
 
 
 @pytest.fixture(scope="session")

@@ -22,16 +22,9 @@ from engine.workspace.log.record import verify_log
 from engine.workspace.service import _performer
 from engine.workspace.witness.round import WitnessRound
 from tests.integration.simulator import ACME, BOREALIS, PartnerSimulator, Side
-from tests.integration.test_witnessing import SAMPLE, forged, happen
+from tests.integration.test_witnessing import forged, happen
 
 Files = dict[str, bytes]
-
-
-@pytest.fixture
-def two(tmp_path: Path) -> Iterator[PartnerSimulator]:
-    simulator = PartnerSimulator(tmp_path / "two", SAMPLE)
-    yield simulator
-    simulator.close()
 
 
 def ask(side: Side) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """What listeners refuse by themselves stands in the log, and nobody fills the log by being refused."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,9 @@ from engine.errors import WorkspaceError
 from engine.events import Event
 from engine.wire.messages import Refusal, RefusalsMessage
 from tests.integration.simulator import ACME, PartnerSimulator
-from tests.integration.test_witnessing import SAMPLE, packed
+from tests.integration.test_witnessing import packed
 
 DAMAGED = "digest-mismatch"
-
-
-@pytest.fixture
-def two(tmp_path: Path) -> Iterator[PartnerSimulator]:
-    simulator = PartnerSimulator(tmp_path / "two", SAMPLE)
-    yield simulator
-    simulator.close()
 
 
 @pytest.fixture

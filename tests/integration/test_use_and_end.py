@@ -1,24 +1,12 @@
 """What is done with an artifact, and when an agreement ends: decided, and in the log."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
-import pytest
 
 from engine.demo.model import make_model
 from engine.workspace.operations.agreements import record_ended
 from tests.integration.simulator import ACME, PartnerSimulator
 
-SAMPLE = Path(__file__).parents[2] / "samples" / "agreement.yaml"
 ENDS = datetime(2036, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def two(tmp_path: Path) -> Iterator[PartnerSimulator]:
-    pair = PartnerSimulator(tmp_path / "two", SAMPLE)
-    yield pair
-    pair.close()
 
 
 def received(two: PartnerSimulator) -> str:

@@ -1,6 +1,6 @@
 """Witnessing among two organizations and a third party: rounds, alarms, and logs that contradict themselves."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,15 +28,6 @@ from engine.workspace.witness.round import WitnessRound
 from engine.workspace.witness.witnessing import witness_report
 from tests.integration.serving import serving
 from tests.integration.simulator import ACME, BOREALIS, PartnerSimulator, Side
-
-SAMPLE = Path(__file__).parents[2] / "samples" / "agreement.yaml"
-
-
-@pytest.fixture
-def two(tmp_path: Path) -> Iterator[PartnerSimulator]:
-    simulator = PartnerSimulator(tmp_path / "two", SAMPLE)
-    yield simulator
-    simulator.close()
 
 
 @pytest.fixture

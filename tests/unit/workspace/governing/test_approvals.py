@@ -73,15 +73,7 @@ def test_a_signed_approval_counts_for_nothing_but_what_it_names(
     reword(office)
     digest = propose(office)
     found = office.governance.store.named(digest)
-    said = PolicyApproval.draft(
-        organization="acme.example",
-        bundle=digest,
-        gate=office.governance.store.snapshot(digest).gate,
-        base=before,
-        author="ada@acme.example",
-        reason="forged",
-        now=system_clock(),
-    )
+    said = drafted(office, digest)
     signed = office.sign(change(said).statement(), "bea@acme.example")
     office.governance.store.save(_with(found, approval=signed))
 
@@ -95,15 +87,7 @@ def test_an_approval_that_the_author_signed_does_not_count(office: Office) -> No
     before = active(office)
     reword(office)
     digest = propose(office)
-    said = PolicyApproval.draft(
-        organization="acme.example",
-        bundle=digest,
-        gate=office.governance.store.snapshot(digest).gate,
-        base=before,
-        author="ada@acme.example",
-        reason="mine",
-        now=system_clock(),
-    )
+    said = drafted(office, digest)
     signed = office.sign(said.statement(), "ada@acme.example")
     office.governance.store.save(_with(office.governance.store.named(digest), approval=signed))
 
@@ -150,6 +134,19 @@ def test_suites_changed_after_the_proposal_void_the_approval(office: Office) -> 
 
     assert found is not None
     assert (found.state, found.approval) == ("ready", None)
+
+
+def drafted(office: Office, digest: str) -> PolicyApproval:
+    """What an approval of a candidate of ada's says."""
+    return PolicyApproval.draft(
+        organization="acme.example",
+        bundle=digest,
+        gate=office.governance.store.snapshot(digest).gate,
+        base=active(office),
+        author="ada@acme.example",
+        reason="fine",
+        now=system_clock(),
+    )
 
 
 def _with(found: Candidate, **changes: Any) -> Candidate:
