@@ -61,6 +61,8 @@ class Office:
         self.clock = clock
         self.settings: Settings = load_settings(layout.settings)
         self.on_partners_changed: list[Callable[[], None]] = []
+        self.keeping = threading.Lock()
+        """Held by whoever decides what stays of the record, removes it, or copies it: one at a time."""
         self._running: set[str] = set()
         self._lock = threading.Lock()
         self._open = ExitStack()

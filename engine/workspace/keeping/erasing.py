@@ -63,7 +63,7 @@ def erase(
 
     Args:
         office: whose; its logs were verified, and nothing of this is needed or held (see
-            `engine.workspace.keeping.needs`).
+            `engine.workspace.keeping.needs`); the caller has its `keeping`.
         groups: which entries, by the retention rule that asks for it; under an empty name if a person does.
         actor: who has it done.
         reason: in their words.
@@ -93,12 +93,13 @@ def settle(office: Office, progress: Progress = lambda _: None) -> int:
         LogTampered: the log does not say which they are.
         WorkspaceError: as `erase`.
     """
-    left = {office.origin: remaining(office.log)}
-    for log in office.logs.all[1:]:
-        left[log.origin] = remaining_of(log.path, erased_later(log.origin, office.logs.later(log)))
-    chosen = _together([left])
-    if chosen or office.layout.erasing.exists():
-        _finish(office, chosen, progress)
+    with office.keeping:
+        left = {office.origin: remaining(office.log)}
+        for log in office.logs.all[1:]:
+            left[log.origin] = remaining_of(log.path, erased_later(log.origin, office.logs.later(log)))
+        chosen = _together([left])
+        if chosen or office.layout.erasing.exists():
+            _finish(office, chosen, progress)
     return sum(map(len, chosen.values()))
 
 

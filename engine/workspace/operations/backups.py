@@ -44,13 +44,14 @@ def create(office: Office, call: Call, params: Create) -> dict[str, JSON]:
         )
     )
     office.remember_own()
-    report = create_backup(
-        office.layout,
-        params.file,
-        store=params.store,
-        recipients=recipients,
-        now=office.clock(),
-        check=lambda written: verify_backup(written, call.progress),
-        progress=call.progress,
-    )
+    with office.keeping:
+        report = create_backup(
+            office.layout,
+            params.file,
+            store=params.store,
+            recipients=recipients,
+            now=office.clock(),
+            check=lambda written: verify_backup(written, call.progress),
+            progress=call.progress,
+        )
     return {"file": str(params.file), **report}

@@ -1,6 +1,8 @@
 """How long the record is kept: erase payloads, place and lift holds, apply the retention of the settings.
 
 All of it is under the action that governs policies, and nothing is removed from a log that does not verify.
+
+INVARIANT: from looking at the holds to the last step of an erasure, nobody else places or lifts one: `Office.keeping`.
 """
 
 from collections import Counter
@@ -11,7 +13,7 @@ from pydantic import Field
 
 from engine.audit.entry import Entry
 from engine.audit.holds import NAME, Hold, holds_of, lifted, placed
-from engine.audit.reader import LogReader
+from engine.audit.query.terms import Term
 from engine.audit.retention import due
 from engine.audit.selection import all_rows, term_to_text
 from engine.digest import JSON
@@ -79,18 +81,13 @@ def erase_payloads(office: Office, call: Call, params: Erase) -> dict[str, Any]:
     if denied is not None:
         return denied
     check(office, call)
-    found: dict[str, Sorted] = {}
-    for log in (
-        office.logs.all[:1] if params.entries else office.logs.all
-    ):  # indices are those of the log that is written
-        end = size if log.origin == office.origin else log.size
-        asked = (entry for entry in chosen(log, term, end) if _mentioned(entry, params.naming))
-        found[log.origin] = sort_out(office, asked, standing_holds(office.logs, log))
-    result = describe(office, found, erased=not params.dry_run)
+    with office.keeping:
+        found = _asked_for(office, params, term, size)
+        result = describe(office, found, erased=not params.dry_run)
+        if not params.dry_run:
+            group = {origin: [row.index for row in each.erasable] for origin, each in found.items()}
+            erase(office, {"": group}, actor=who, reason=params.reason, progress=_steps(call), naming=params.naming)
     if not params.dry_run:
-        steps = _steps(call)
-        group = {origin: [row.index for row in each.erasable] for origin, each in found.items()}
-        erase(office, {"": group}, actor=who, reason=params.reason, progress=steps, naming=params.naming)
         names = [*map(office.identity, params.actors), *([params.naming] if params.naming else [])]
         result["still_named_in"] = still_named(office, names)
     return result
@@ -106,17 +103,12 @@ def retain(office: Office, call: Call, params: Retain) -> dict[str, Any]:
 def apply_retention(office: Office, call: Call, who: str, *, dry_run: bool) -> dict[str, Any]:
     """Erase what is older than the profile keeps, and neither held nor needed; see `retain`."""
     profile = office.settings.retention.keep
-    found: dict[str, Sorted] = {}
-    groups: dict[str, dict[str, list[int]]] = {}
-    for log in office.logs.all:
-        rules = {row.index: rule for rule, row in due(profile, all_rows(log), office.clock())}
-        sorted_ = sort_out(office, map(log.entry, rules), standing_holds(office.logs, log)) if rules else NOTHING
-        found[log.origin] = sorted_
-        for row in sorted_.erasable:
-            groups.setdefault(rules[row.index], {}).setdefault(log.origin, []).append(row.index)
+    found, groups = _overdue(office)
     if groups and not dry_run:
         check(office, call)
-        erase(office, groups, actor=who, reason="retention", progress=_steps(call))
+        with office.keeping:
+            found, groups = _overdue(office)  # a hold may have been placed since
+            erase(office, groups, actor=who, reason="retention", progress=_steps(call))
     by_rule: dict[str, JSON] = {rule: sum(map(len, group.values())) for rule, group in sorted(groups.items())}
     return {
         **describe(office, found, erased=not dry_run),
@@ -135,13 +127,14 @@ def place_hold(office: Office, call: Call, params: Place) -> dict[str, JSON]:
     if denied is not None:
         return denied
     check(office, call)
-    with LogReader(office.layout.audit_database) as log:
-        known = next((hold for hold in holds_of(log) if hold.name == params.name), None)
-        size = log.size
-    if known is None:
-        office.log.record(placed(params.name, covers, actor=who, reason=params.reason, after=size))
-    elif (known.covers, known.reason) != (covers, params.reason):
-        raise UsageError(f"the hold {params.name} stands already, and covers something else", remedy="Name another.")
+    with office.keeping:
+        known = next((hold for hold in holds_of(office.log.reader) if hold.name == params.name), None)
+        if known is None:
+            office.log.record(placed(params.name, covers, actor=who, reason=params.reason, after=office.log.size))
+        elif (known.covers, known.reason) != (covers, params.reason):
+            raise UsageError(
+                f"the hold {params.name} stands already, and covers something else", remedy="Name another."
+            )
     office.remember_own()
     return _described(office, params.name)
 
@@ -153,10 +146,11 @@ def lift_hold(office: Office, call: Call, params: Lift) -> dict[str, JSON]:
     if denied is not None:
         return denied
     check(office, call)
-    known = next((hold for hold in standing_holds(office.logs) if hold.name == params.name), None)
-    if known is None:
-        raise UsageError(f"no hold {params.name} stands", remedy="'lading audit hold list' shows those that do.")
-    office.log.record(lifted(known, actor=who, reason=params.reason))
+    with office.keeping:
+        known = next((hold for hold in standing_holds(office.logs) if hold.name == params.name), None)
+        if known is None:
+            raise UsageError(f"no hold {params.name} stands", remedy="'lading audit hold list' shows those that do.")
+        office.log.record(lifted(known, actor=who, reason=params.reason))
     office.remember_own()
     return {"name": known.name, "lifted": True}
 
@@ -182,6 +176,30 @@ def check(office: Office, call: Call) -> None:
                 f"the log {origin} does not verify: {problems[0]['where']}: {problems[0]['message']}",
                 remedy="Run 'lading audit verify'. Nothing was erased: the payloads may be the evidence.",
             )
+
+
+def _asked_for(office: Office, params: Erase, term: Term, size: int) -> dict[str, Sorted]:
+    """Return what a person wants erased, sorted out, by the origin of the log; nothing from `size` on."""
+    found: dict[str, Sorted] = {}
+    logs = office.logs.all[:1] if params.entries else office.logs.all  # indices are those of the log that is written
+    for log in logs:
+        end = size if log.origin == office.origin else log.size
+        asked = (entry for entry in chosen(log, term, end) if _mentioned(entry, params.naming))
+        found[log.origin] = sort_out(office, asked, standing_holds(office.logs, log))
+    return found
+
+
+def _overdue(office: Office) -> tuple[dict[str, Sorted], dict[str, dict[str, list[int]]]]:
+    """Return what is older than the profile keeps, sorted out, by origin; and what may go of it, by rule and origin."""
+    found: dict[str, Sorted] = {}
+    groups: dict[str, dict[str, list[int]]] = {}
+    for log in office.logs.all:
+        rules = {row.index: rule for rule, row in due(office.settings.retention.keep, all_rows(log), office.clock())}
+        sorted_ = sort_out(office, map(log.entry, rules), standing_holds(office.logs, log)) if rules else NOTHING
+        found[log.origin] = sorted_
+        for row in sorted_.erasable:
+            groups.setdefault(rules[row.index], {}).setdefault(log.origin, []).append(row.index)
+    return found, groups
 
 
 def describe(office: Office, found: Mapping[str, Sorted], *, erased: bool) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Keeping the record: what goes, what a hold or a need keeps, and what the settings ask for."""
 
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from engine.audit.selection import all_rows
 from engine.errors import FilterError, LogTampered, UsageError, WorkspaceError
 from engine.events import Event
 from engine.transfer.outgoing import Outgoing
@@ -121,6 +123,51 @@ def test_a_hold_wins_and_says_which(office: Office) -> None:
     ask(office, "hold.lift", who="sec", name="case-7")
     assert ask(office, "audit.erase", who="sec", entries=[str(first)])["entries"] == [first]
     assert verify_log(office.layout.home, lambda _: None)["ok"]
+
+
+def test_a_hold_that_another_thread_places_during_an_erasure_comes_before_or_after_it_and_never_between(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = say(office, 1)
+    wish = {"name": "case-7", "covers": {"filter": "type:artifact.viewed"}, "reason": "letter"}
+    placing = threading.Thread(target=lambda: ask(office, "hold.place", who="sec", **wish))
+    record = office.log.record_many
+
+    def after_a_hold(events: Sequence[Event]) -> Any:
+        if events[0].type == "payload.erased":
+            placing.start()
+            placing.join(1)
+        return record(events)
+
+    monkeypatch.setattr(office.log, "record_many", after_a_hold)
+    done = ask(office, "audit.erase", who="sec", entries=[str(index)])
+    placing.join(60)
+
+    [hold] = ask(office, "hold.list", who="sec")["holds"]
+    [erased] = [row.index for row in all_rows(office.log.reader) if row.type == "payload.erased"]
+    assert (done["entries"], kept(done)) == ([index], {})
+    assert hold["entry"] > erased
+
+
+def test_a_hold_placed_while_the_log_is_verified_keeps_what_retention_had_found(home: Path) -> None:
+    settings = home / "lading.toml"
+    settings.write_text(settings.read_text() + '\n[retention.keep]\n"artifact.viewed" = "90d"\n')
+    now = datetime.now(UTC)
+    with Office(Layout(home), lambda: now) as office:
+        viewed = say(office, 1)
+    with Office(Layout(home), lambda: now + timedelta(days=91)) as office:
+        covers = {"filter": "type:artifact.viewed"}
+        steps = iter([lambda: ask(office, "hold.place", covers=covers, name="case-7", reason="letter")])
+
+        def place_once(_: object) -> None:
+            for place in steps:
+                place()
+
+        call = Call(None, {}, place_once, threading.Event())
+        done = apply_retention(office, call, SERVICE, dry_run=False)
+
+        assert (done["entries"], kept(done)) == ([], {"hold 'case-7' covers it": [viewed]})
+        assert office.log.entry(viewed).payload is not None
 
 
 def test_placing_a_hold_again_is_the_same_hold_unless_it_covers_something_else(office: Office) -> None:
