@@ -25,7 +25,7 @@
     ├── StoreError 1                the sealed store (a full disk, wrong permissions)
     └── InputError 7                any other file that is not what it should be
 
-Exit codes 3 (denied by policy) and 5 (a check or test failed) belong to outcomes, not to exceptions.
+Exit codes 3 (denied by policy) and 5 (a check or test failed) belong to outcomes, not to exceptions; 130 is Ctrl-C.
 """
 
 from typing import ClassVar

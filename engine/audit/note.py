@@ -85,6 +85,11 @@ class NoteKey:
         """
         name, _, rest = vkey.partition("+")
         identifier, _, encoded = rest.partition("+")
+        if not encoded:
+            raise InputError(
+                f"{vkey[:80]!a} is no verifier key, expected NAME+ID+BASE64",
+                remedy="Copy the whole key as its owner gives it out ('lading audit key' prints a log's).",
+            )
         material = decode_base64(encoded, what="the verifier key")
         if material[:1] not in {bytes([algorithm]) for algorithm in Algorithm}:
             raise _malformed(f"the verifier key of {name!a} has an algorithm that lading does not know")

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from engine.cli.command import DENIED, Session, denial, verb
+from engine.cli.command import DENIED, OUTPUT, Session, denial, verb
 from engine.cli.progress import Bar, size
 from engine.errors import UsageError
 from engine.text import printable
@@ -26,9 +26,7 @@ Examples:
   lading -C acme --as ada backup create --keys-for age1… --keys-for-file safe.txt -o /srv/backups/acme-keys.tar
 """
 )
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file; it must be new."
-)
+@click.option("-o", "--output", type=OUTPUT, required=True, help="The file; it must be new.")
 @click.option("--store", is_flag=True, help="Put received artifacts into it, sealed as they are.")
 @click.option(
     "--keys-for", multiple=True, metavar="RECIPIENT", help="Put the keys into it, encrypted to somebody: age1…."

@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from engine.cli.command import Session, verb
+from engine.cli.command import OUTPUT, Session, verb
+from engine.errors import UsageError
 
 MARKS = {"repeated": click.style("✔", fg="green"), "withheld": click.style("·", fg="yellow")}
 
@@ -24,9 +25,7 @@ Examples:
 """
 )
 @click.argument("transfer")
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file to write."
-)
+@click.option("-o", "--output", type=OUTPUT, required=True, help="The file to write.")
 @click.option(
     "--annex",
     type=click.Choice(["none", "clear"]),
@@ -103,8 +102,14 @@ def verify(session: Session, file: Path, trust: Path | None, identity: Path | No
     from engine.custody.age import read_identities
     from engine.workspace.layout import Layout
 
+    pinned = trust or Layout(session.home).trust
+    if not pinned.is_dir():
+        raise UsageError(
+            f"there is no trust to verify the bill with: {pinned} is not there",
+            remedy="Name a folder of pinned trust with '--trust', or your workspace: 'lading -C FOLDER bill verify …'.",
+        )
     identities = tuple(read_identities(identity)) if identity else ()
-    account = verify_bill(file.read_bytes(), trust or Layout(session.home).trust, identities)
+    account = verify_bill(file.read_bytes(), pinned, identities)
     session.show(account.to_json(), _account)
 
 

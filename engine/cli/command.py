@@ -16,7 +16,27 @@ from engine.text import printable
 
 DENIED = 3
 FAILED = 5
-INTERRUPTED = 6
+INTERRUPTED = 130
+
+
+class OutputFile(click.Path):
+    """A file to be written, in a folder that is there; what it held before is replaced as a whole."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, dir_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path, or end the command before it does anything."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        folder = path.absolute().parent
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            self.fail(f"{path} is a link or a device; name a file.", param, ctx)
+        if not folder.is_dir():
+            self.fail(f"the folder {folder} is not there; make it first.", param, ctx)
+        return path
+
+
+OUTPUT = OutputFile()
 
 INDEX = click.IntRange(0, 2**63 - 1)
 """An index or a size of a log; no log of SQLite reaches further."""

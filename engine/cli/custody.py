@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from engine.cli.command import Session, verb
+from engine.cli.command import OUTPUT, Session, verb
 from engine.text import printable
 
 WIDTH: Final = 80
@@ -72,9 +72,7 @@ Examples:
     required=True,
     help="A JSON file with what is attested.",
 )
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The bundle to write."
-)
+@click.option("-o", "--output", type=OUTPUT, required=True, help="The bundle to write.")
 @verb
 def attest(session: Session, artifact: str, predicate_type: str, predicate: Path, output: Path) -> None:
     """Sign what this organization attests of ARTIFACT, keep it, and write the bundle to send to others."""

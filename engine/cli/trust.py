@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from engine.cli.command import Session, verb
+from engine.cli.command import OUTPUT, Session, verb
 
 
 @click.group()
@@ -14,16 +14,15 @@ def trust() -> None:
 
 
 @trust.command(epilog="\b\nExamples:\n  lading -C acme trust export -o acme.trust.json")
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file to write."
-)
+@click.option("-o", "--output", type=OUTPUT, required=True, help="The file to write.")
 @verb
 def export(session: Session, output: Path) -> None:
     """Write the signed trust document, to send to a partner; tell them the fingerprint by another channel."""
+    from engine.files import write_atomic
     from engine.workspace.partners import own_document
 
     document, facts = own_document(session.home)
-    output.write_bytes(document)
+    write_atomic(output, document)
     session.show(facts | {"file": str(output)}, lambda f: f"wrote {output}\nfingerprint  {f['fingerprint']}")
 
 

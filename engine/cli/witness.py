@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from engine.cli.command import Session, table, verb
+from engine.cli.command import OUTPUT, Session, table, verb
 from engine.errors import UsageError
 
 PEM = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -111,9 +111,7 @@ def serve(session: Session, listen: str, certificate: Path | None, private: Path
     "  lading -C archive witness cosign request.txt"
 )
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the cosigned checkpoint to a file."
-)
+@click.option("-o", "--output", type=OUTPUT, help="Write the cosigned checkpoint to a file.")
 @verb
 def cosign(session: Session, file: Path, output: Path | None) -> None:
     """Cosign a request that came as a file ('lading audit request-cosignature'). Exits 4 when it is refused."""

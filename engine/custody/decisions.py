@@ -84,14 +84,14 @@ def demand_cited(log: ProvedLog, cited: DecisionCited, statement: str) -> None:
         )
 
 
-def told_decisions(log: ProvedLog, cited: str, artifact: str, annex: Annex | None) -> Iterator[DecisionTold]:
+def told_decisions(log: ProvedLog, cited: str, artifact: str, annex: Annex | str) -> Iterator[DecisionTold]:
     """Yield the decisions in a party's log, in order, each bound to its entry and decided again if the annex can.
 
     Args:
         log: the party's log.
         cited: id of the decision that this party's statement cites.
         artifact: root digest; every decision is about it.
-        annex: what replays them, if it is there and open.
+        annex: what replays them; if nothing here does, how that annex stands.
 
     Raises:
         LogTampered, IntegrityError: a record is not the one its entry is about, or its policies do not decide so.
@@ -107,7 +107,7 @@ def _told(
     entry: ProvedEntry,
     cited: str,
     artifact: str,
-    annex: Annex | None,
+    annex: Annex | str,
     engines: dict[str, PolicyEngine | str],
 ) -> DecisionTold:
     public = entry.public
@@ -129,7 +129,7 @@ def _told(
     record = text.encode()
     id_ = sha256(record)[:_ID]
     try:
-        recorded = annex.recorded(id_, record) if annex else RecordedDecision.read(id_, record, None)
+        recorded = RecordedDecision.read(id_, record, None) if isinstance(annex, str) else annex.recorded(id_, record)
         _check_record(owner, entry, recorded)
         replay, words = _replay(owner, recorded, record, annex, engines)
         request = recorded.request
@@ -165,13 +165,13 @@ def _replay(
     owner: str,
     recorded: RecordedDecision,
     record: bytes,
-    annex: Annex | None,
+    annex: Annex | str,
     engines: dict[str, PolicyEngine | str],
 ) -> tuple[str, list[str]]:
     """Decide again and compare; return how it went, and what decided in words."""
     conditions = [f"{printable(each['policy'])}: {told(each)}" for each in recorded.record["conditions"]]
-    if annex is None:
-        return "not replayed: there is no annex, or it was not opened", conditions
+    if isinstance(annex, str):
+        return f"not replayed: annex of {owner}: {annex}", conditions
     if recorded.lacks is not None:
         return f"not replayed: {recorded.lacks}", conditions
     policy = recorded.record["policy"]

@@ -299,14 +299,14 @@ class Examination:
         self, logs: Mapping[str, ProvedLog], offer: Offer, acceptance: Acceptance, annexes: Mapping[str, Annex]
     ) -> Iterator[DecisionTold]:
         """Bind the decisions of both sides to their logs; those the statements cite must be there."""
-        bill = self._bill
+        bill, states = self._bill, self._annex_states(annexes)
         for owner, cited, name in (
             (bill.sender, offer.decision, "offer"),
             (bill.receiver, acceptance.decision, "acceptance"),
         ):
             demand_cited(logs[owner], cited, name)
             self._proved.append(f"the log of {owner} holds the permit that its {name} cites ({cited.id})")
-            yield from told_decisions(logs[owner], cited.id, bill.artifact, annexes.get(owner))
+            yield from told_decisions(logs[owner], cited.id, bill.artifact, annexes.get(owner, states[owner]))
 
     def _check_approvals(self, offer: Offer, log: ProvedLog) -> None:
         decided = [entry for entry in log.entries if entry.payload is not None]

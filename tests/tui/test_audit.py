@@ -100,7 +100,7 @@ async def test_g_goes_to_the_next_row_that_the_filter_shows(acme: SampleWorkspac
 
 async def test_a_place_that_is_none_is_refused(acme: SampleWorkspace) -> None:
     async with screens(acme, "5", "g", "x", "enter", size=(160, 50)) as pilot:
-        assert "expected a day" in shown(pilot)
+        assert "found 'x', expected an entry (120) or a day" in shown(pilot)
         await press(pilot, "escape")
         assert cursor(pilot) == 48
 

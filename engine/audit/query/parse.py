@@ -42,7 +42,7 @@ _AGO: Final = re.compile(r"([0-9]{1,6})([smhdw])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _PLACES: Final = re.compile(r"([0-9]{1,18})?(\.\.)?([0-9]{1,18})?")
-_MOMENT_FORMS: Final = "a day (2026-11-01), a time (2026-11-01T12:00Z) or how long ago (2h)"
+MOMENT_FORMS: Final = "a day (2026-11-01), a time (2026-11-01T12:00Z) or how long ago (2h)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ def _moment(token: Token, now: datetime) -> Between:
             if token.name == "until" and _DAY.fullmatch(text):
                 moment += timedelta(days=1)
     except (ValueError, OverflowError):
-        refuse(token.value_at, f"'{text}'", _MOMENT_FORMS)
+        refuse(token.value_at, f"'{text}'", MOMENT_FORMS)
     edge = timestamp(moment)
     return Between(edge, None) if token.name == "since" else Between(None, edge)
 

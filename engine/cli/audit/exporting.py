@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from engine.cli.audit.reading import filter_completion, of_log
-from engine.cli.command import FAILED, Session, verb
+from engine.cli.audit.reading import FilterCommand, filter_completion, of_log
+from engine.cli.command import FAILED, OUTPUT, Session, verb
 from engine.cli.progress import Bar
 from engine.errors import UsageError
 
@@ -14,18 +14,17 @@ FORMATS = ("jsonl", "csv", "ocsf", "cloudevents")
 
 
 @click.command(
+    cls=FilterCommand,
     epilog="""\b
 Examples:
   lading -C acme audit export 'type:transfer.* since:2026-01-01' --as csv -o transfers.csv
   lading -C acme audit export 'transfer:tr-0e68*' --as jsonl --proofs -o evidence.jsonl
   lading -C acme audit export --as ocsf > log.ocsf.jsonl
-"""
+""",
 )
-@click.argument("text", metavar="FILTER", default="", shell_complete=filter_completion)
+@click.argument("text", metavar="[FILTER]", default="", shell_complete=filter_completion)
 @click.option("--as", "name", type=click.Choice(FORMATS), default="jsonl", show_default=True, help="The format.")
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="The file, made whole or not at all."
-)
+@click.option("-o", "--output", type=OUTPUT, help="The file, made whole or not at all.")
 @click.option("--proofs", is_flag=True, help="Add checkpoint and inclusion proof of each entry: the file is evidence.")
 @of_log
 @verb

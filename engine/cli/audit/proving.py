@@ -5,23 +5,24 @@ from pathlib import Path
 import click
 
 from engine.cli.audit.reading import of_log
-from engine.cli.command import INDEX, Session, verb
+from engine.cli.command import INDEX, OUTPUT, Session, verb
 
 
 @click.command(
     epilog="\b\nExamples:\n  lading -C acme audit prove 12\n  lading -C acme audit prove 12 -o entry-12.tlog-proof"
 )
 @click.argument("index", type=INDEX)
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the proof to a file.")
+@click.option("-o", "--output", type=OUTPUT, help="Write the proof to a file.")
 @of_log
 @verb
 def prove(session: Session, index: int, output: Path | None, origin: str | None) -> None:
     """Prove that an entry is in the log: its leaf, its path, and the newest checkpoint (C2SP tlog-proof)."""
+    from engine.files import write_atomic
     from engine.workspace.log.record import prove_entry
 
     result = prove_entry(session.home, index, origin)
     if output is not None:
-        output.write_text(str(result["proof"]), encoding="utf-8")
+        write_atomic(output, str(result["proof"]).encode())
     session.show(result, lambda r: f"wrote {output}" if output else r["proof"].rstrip("\n"))
 
 

@@ -1,5 +1,6 @@
 """`lading audit show, query`: what the log says."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from engine.errors import LadingError, LogTampered
 from engine.text import printable
 
 _HEADER = ("INDEX", "TIME", "TYPE", "ACTOR", "PARTNER", "TRANSFER", "DECISION")
+_NEGATION = re.compile(r"-(?:[a-z]+:|[(\"])")
 _SIGNS = {"proved": "✔", "broken": "✘", "pending": "·", "unchecked": "·"}
 
 
@@ -25,6 +27,17 @@ def filter_completion(context: click.Context, _: click.Parameter, incomplete: st
     except (LadingError, OSError):
         return []
     return [CompletionItem(incomplete[: one.start] + one.text, help=one.hint) for one in found]
+
+
+class FilterCommand(click.Command):
+    """A command whose filter may begin with the negation of a field or of parentheses, which looks like an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take what begins like `-type:` or `-(` for the filter it is."""
+        negations = [arg for arg in args if _NEGATION.match(arg)]
+        if negations and "--" not in args:
+            args = [*(arg for arg in args if arg not in negations), "--", *negations]
+        return super().parse_args(ctx, args)
 
 
 def _origins(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -80,6 +93,7 @@ def show(
 
 
 @click.command(
+    cls=FilterCommand,
     epilog="""\b
 Examples:
   lading -C acme audit query 'type:decision.deny since:7d'
@@ -91,10 +105,10 @@ Examples:
 \b
 Terms: type: actor: partner: transfer: artifact: agreement: decision: policy: statement:
 id: since: until: entry: and free text; '-' negates, a space is 'and', 'or', parentheses.
-A filter that begins with '-' needs '--' before it: lading audit query -- '-type:transfer.*'
-"""
+A filter that begins with a '-' before a bare word needs '--' before it: lading audit query -- '-fraud'
+""",
 )
-@click.argument("text", metavar="FILTER", default="", shell_complete=filter_completion)
+@click.argument("text", metavar="[FILTER]", default="", shell_complete=filter_completion)
 @click.option("--limit", type=click.IntRange(1, 100_000), default=40, show_default=True, help="Entries on a page.")
 @click.option("--after", metavar="CURSOR", help="The next page: the cursor that stands under the last one.")
 @click.option("--newest-first/--oldest-first", default=True, show_default=True, help="The order of the first page.")

@@ -6,21 +6,22 @@ from contextlib import suppress
 import click
 
 from engine.cli.audit.following import ended_by_signal
-from engine.cli.audit.reading import filter_completion, row_cells
+from engine.cli.audit.reading import FilterCommand, filter_completion, row_cells
 from engine.cli.command import Session, verb
 
 _WIDTHS = (1, 7, 24, 22, 30, 20, 14, 8)
 
 
 @click.command(
+    cls=FilterCommand,
     epilog="""\b
 Examples:
   lading -C acme audit watch
   lading -C acme audit watch 'decision:deny or type:*.failed' --since 1h
   lading -C acme audit watch 'type:transfer.*' --json | jq .transfer
-"""
+""",
 )
-@click.argument("text", metavar="FILTER", default="", shell_complete=filter_completion)
+@click.argument("text", metavar="[FILTER]", default="", shell_complete=filter_completion)
 @click.option("--since", metavar="MOMENT", help="Begin with what was recorded since then: 2h, 2026-11-01.")
 @verb
 def watch(session: Session, text: str, since: str | None) -> None:

@@ -5,10 +5,9 @@ from typing import Any
 
 import click
 
-from engine.cli.command import FAILED, INDEX, Session, table, verb
+from engine.cli.command import FAILED, INDEX, OUTPUT, Session, table, verb
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
-OUTPUT = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.group()

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from engine.cli.command import FAILED, Session, verb
+from engine.cli.command import FAILED, OUTPUT, Session, verb
 from engine.cli.policy.folder import FILE, FOLDER
 from engine.cli.progress import Bar, number
 from engine.text import printable
@@ -59,7 +59,7 @@ def replay(
 
 
 @click.command(epilog="\b\nExamples:\n  lading -C acme policy export -o decisions.jsonl --limit 10000")
-@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file to write.")
+@click.option("-o", "--out", type=OUTPUT, required=True, help="The file to write.")
 @SINCE
 @LIMIT
 @verb

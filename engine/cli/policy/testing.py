@@ -6,12 +6,11 @@ from typing import Any, Final
 
 import click
 
-from engine.cli.command import FAILED, Session, verb
+from engine.cli.command import FAILED, OUTPUT, Session, verb
 from engine.cli.policy.folder import folder, policies_option
 from engine.cli.progress import Bar, number
 
 _REFUSED: Final = "the schema refuses it"
-_OUTPUT: Final = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command(
@@ -27,10 +26,10 @@ Examples:
 @policies_option
 @click.option("--coverage", is_flag=True, help="Tell which conditions no case has seen both true and false.")
 @click.option("--mutate", is_flag=True, help="Tell which deliberate faults in the policies no case notices.")
-@click.option("--suggest", type=_OUTPUT, metavar="FILE", help="Write a suite of cases that cover and notice more.")
-@click.option("--junit", type=_OUTPUT, metavar="FILE", help="Write a JUnit report, for build servers.")
+@click.option("--suggest", type=OUTPUT, metavar="FILE", help="Write a suite of cases that cover and notice more.")
+@click.option("--junit", type=OUTPUT, metavar="FILE", help="Write a JUnit report, for build servers.")
 @click.option("--from-decision", metavar="ID", help="Write a recorded decision as a suite of one case.")
-@click.option("-o", "--out", type=_OUTPUT, metavar="FILE", help="With --from-decision: the file to write.")
+@click.option("-o", "--out", type=OUTPUT, metavar="FILE", help="With --from-decision: the file to write.")
 @verb
 def test(
     session: Session,

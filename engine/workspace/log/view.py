@@ -23,11 +23,11 @@ from engine.audit.merkle import verify_consistency
 from engine.audit.note import Algorithm, NoteKey
 from engine.audit.query.complete import Candidate, complete
 from engine.audit.query.find import Search, find
-from engine.audit.query.parse import only_about
+from engine.audit.query.parse import MOMENT_FORMS, only_about
 from engine.audit.query.terms import EVERYTHING, Between, Term
 from engine.audit.reader import LogReader, Row, RowState
 from engine.digest import parse_json
-from engine.errors import LadingError, LogTampered, WorkspaceError
+from engine.errors import FilterError, LadingError, LogTampered, UsageError, WorkspaceError
 from engine.events import Clock, system_clock
 from engine.workspace.layout import Layout
 from engine.workspace.log.querying import LogQuestions, known_values
@@ -168,13 +168,19 @@ class LogView:
         """Return the index that an index or a moment (as `since:` takes it) leads to.
 
         Raises:
-            FilterError: it is neither.
+            UsageError: it is neither.
         """
+        wanted = text.strip()
         with self._asking() as questions:
             log = questions.log
-            if text.strip().replace(",", "").isascii() and text.strip().replace(",", "").isdigit():
-                return min(int(text.strip().replace(",", "")[:18]), max(0, log.size - 1))
-            term = questions.read(only_about("since", text.strip()))
+            if (digits := wanted.replace(",", "")).isascii() and digits.isdigit():
+                return min(int(digits[:18]), max(0, log.size - 1))
+            try:
+                term = questions.read(only_about("since", wanted))
+            except FilterError:
+                raise UsageError(
+                    f"found '{wanted}', expected an entry (120) or {MOMENT_FORMS}", remedy="Type one of these."
+                ) from None
             since = term.since if isinstance(term, Between) else None
             low, high = 0, log.size
             while low < high:

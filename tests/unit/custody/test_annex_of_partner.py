@@ -273,7 +273,7 @@ def test_an_encrypted_one_that_does_not_hold_spoils_no_bill_of_the_other_side(
     assert (account.annexes[ACME], account.verdict) == ("opened", "released")
     assert {each.replay for each in account.decisions if each.organization == ACME} == {"repeated"}
     assert {each.replay for each in account.decisions if each.organization == BOREALIS} == {
-        "not replayed: there is no annex, or it was not opened"
+        f"not replayed: annex of {BOREALIS}: {account.annexes[BOREALIS]}"
     }
 
 
