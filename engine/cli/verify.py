@@ -1,5 +1,6 @@
 """`lading verify`: who signed an artifact, by which log and root."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -21,10 +22,12 @@ Examples:
 def verify(session: Session, artifact: str) -> int:
     """Say who signed what, by which log and root, and how to check it with tools that are not lading.
 
-    A PATH is hashed and compared with the artifact it was exported from. Exits 4 when anything does not verify.
+    A PATH is hashed and compared with the artifact it was exported from; what was changed in a folder that was packed
+    or exported here is logged. Exits 4 when anything does not verify.
     """
+    named = str(Path(artifact).absolute()) if Path(artifact).is_dir() else artifact  # the owner may be somewhere else
     with Bar("verifying", enabled=not session.as_json) as bar:
-        result = session.act("artifact.verify", {"artifact": artifact}, progress=bar.update)
+        result = session.act("artifact.verify", {"artifact": named}, progress=bar.update)
     session.show(result, _verified)
     return 0 if result["ok"] else EvidenceError.exit_code
 

@@ -52,6 +52,33 @@ def test_its_owner_deploys_an_artifact(two: PartnerSimulator) -> None:
     assert entry.public["artifact"] == root
 
 
+def test_a_changed_file_is_in_the_log_of_who_packed_it_and_of_who_wrote_it_once(two: PartnerSimulator) -> None:
+    root = received(two)
+    written = two.folder / "written"
+    two.borealis.ask("artifact.export", ref=root, folder=str(written), purpose="evaluation")
+    [first, *_] = sorted(path.name for path in written.iterdir() if path.is_file())
+
+    for side, folder in ((two.acme, two.folder / "tiny"), (two.borealis, written)):
+        assert side.ask("artifact.verify", artifact=str(folder))["ok"]
+        assert side.entries("artifact.modified") == []
+        (folder / first).write_bytes((folder / first).read_bytes() + b"!")
+        for _ in range(2):
+            assert not side.ask("artifact.verify", artifact=str(folder))["ok"]
+
+        [entry] = side.entries("artifact.modified")
+        assert (entry.public["artifact"], (entry.payload or {})["folder"]) == (root, str(folder))
+        assert (entry.payload or {})["changed"] == [f"{first}: size-mismatch"]
+
+
+def test_a_folder_that_lading_never_saw_says_nothing_about_an_artifact(two: PartnerSimulator) -> None:
+    received(two)
+    other = make_model(two.folder / "other", size=1 << 20).folder
+    (other / "more").write_text("x")
+
+    assert not two.acme.ask("artifact.verify", artifact=str(other))["ok"]
+    assert two.acme.entries("artifact.modified") == []
+
+
 def test_an_agreement_that_expired_is_recorded_once_on_both_sides(two: PartnerSimulator) -> None:
     for side in (two.acme, two.borealis):
         record_ended(side.office)

@@ -18,6 +18,7 @@ _OPTIONS = (
     click.option("--agreement", help="For a handoff: under which agreement."),
     click.option("--purpose", help="What for."),
     click.option("--zone", help="For a handoff: through which network zone; 'partner' unless named."),
+    click.option("--reviewed", metavar="FINDING", help="Log that you went over the answers, and what you found."),
     click.option("--only", type=click.Choice(["permit", "deny"]), help="Show only these answers."),
 )
 
@@ -35,6 +36,7 @@ Examples:
   lading -C acme --as ada policy who-can copy sentiment:3.1
   lading -C acme --as ada policy who-can send sentiment:3.1 --to borealis.example \\
       --agreement a1b2c3d4 --purpose evaluation --only permit
+  lading -C acme --as ada policy who-can govern acme.example --reviewed 'as it should be; abe leaves in May'
   lading policy who-can administer 'Organization::"acme.example"' --policies policies \\
       --entities samples/request/entities.json
 """,
@@ -83,16 +85,24 @@ def _files(options: dict[str, Any]) -> tuple[Path, Path, Path | None]:
 
     if options["entities"] is None:
         raise UsageError("--policies needs --entities", remedy="Name a file of entities, in Cedar's JSON format.")
+    if options["reviewed"] is not None:
+        raise UsageError("--reviewed needs a workspace, in whose log it stands", remedy="Leave --policies out.")
     return options["policies"], options["entities"], options["context"]
 
 
 def _given(options: dict[str, Any]) -> dict[str, str]:
-    return {name: options[name] for name in ("to", "agreement", "purpose", "zone") if options[name] is not None}
+    names = ("to", "agreement", "purpose", "zone", "reviewed")
+    return {name: options[name] for name in names if options[name] is not None}
 
 
 def _show(session: Session, result: dict[str, Any], only: str | None, *columns: str) -> None:
     answers = [each for each in result["answers"] if only in (None, each["decision"])]
-    session.show({"answers": answers}, lambda shown: _rows(shown["answers"], columns))
+    session.show(result | {"answers": answers}, lambda shown: _shown(shown, columns))
+
+
+def _shown(result: dict[str, Any], columns: tuple[str, ...]) -> str:
+    rows = _rows(result["answers"], columns)
+    return f"{rows}\nthe review is entry {result['entry']} of the log" if "entry" in result else rows
 
 
 def _rows(answers: list[dict[str, Any]], columns: tuple[str, ...]) -> str:

@@ -86,6 +86,7 @@ def _handing_over() -> dict[str, tuple[Operation, type[Params]]]:
         identities,
         partners,
         transfers,
+        verifying,
     )
 
     return {
@@ -95,7 +96,7 @@ def _handing_over() -> dict[str, tuple[Operation, type[Params]]]:
         "artifact.show": (artifacts.show_artifact, artifacts.Named),
         "artifact.export": (artifacts.export_artifact, artifacts.Export),
         "artifact.use": (artifacts.use_artifact, artifacts.Use),
-        "artifact.verify": (artifacts.verify_artifact, artifacts.Verify),
+        "artifact.verify": (verifying.verify_artifact, verifying.Verify),
         "partner.add": (partners.add_partner, partners.Add),
         "partner.confirm": (partners.confirm_partner, partners.Confirm),
         "trust.issue": (partners.issue_trust, Params),

@@ -1,10 +1,19 @@
-"""Who can do what in this organization, by the policies that decide now; nothing is decided or recorded as decided."""
+"""Who can do what in this organization, by the policies that decide now; nothing is decided or recorded as decided.
 
+Whoever may govern can have it recorded that they went over the answers: an access review.
+"""
+
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
+
+from engine.digest import JSON, canonical, sha256
 from engine.errors import UsageError
+from engine.events import Event, event_id, timestamp
 from engine.manifest.artifact import Artifact
+from engine.policy.engine import PolicyEngine
 from engine.policy.facts import PARTNER_ZONE, TransferFacts, build_request
 from engine.policy.model import Entity, EntityUid, Request
 from engine.policy.workbench.access import access
@@ -20,12 +29,16 @@ TRANSFER = frozenset({"initiate", "send", "receive", "approve", "breakGlass"})
 
 
 class Circumstances(Params):
-    """Under which circumstances: for a handoff, to whom, under which agreement, what for, through which network."""
+    """Under which circumstances: for a handoff, to whom, under which agreement, what for, through which network.
+
+    `reviewed`: what a review of the answers found, if that is to be recorded.
+    """
 
     to: str | None = None
     agreement: str | None = None
     purpose: str | None = None
     zone: str | None = None
+    reviewed: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
 
 
 class WhoCan(Circumstances):
@@ -43,7 +56,7 @@ class WhatCan(Circumstances):
 
 def who_can(office: Office, call: Call, params: WhoCan) -> dict[str, Any]:
     """Return for everybody in the directory whether they can do something, and why."""
-    office.caller(call.token)
+    who = office.caller(call.token).identity
     _demand_zone(office, params.zone)
     engine = office.governance.active.engine()
     if params.action not in engine.bundle.slices:
@@ -51,12 +64,13 @@ def who_can(office: Office, call: Call, params: WhoCan) -> dict[str, Any]:
         raise UsageError(f"the active policies know no action {params.action!r}", remedy=f"They know {known}.")
     artifact = None if params.resource == office.organization else office.registry.get(params.resource)
     principals = [member.uid for member in office.directory.members]
-    return told(access(engine, _asked(office, params, principals, [params.action], [artifact]), office.clock()))
+    asked = _asked(office, params, principals, [params.action], [artifact])
+    return _answered(office, who, params, engine, asked)
 
 
 def what_can(office: Office, call: Call, params: WhatCan) -> dict[str, Any]:
     """Return for every action, and every artifact here, whether somebody can do it, and why."""
-    office.caller(call.token)
+    who = office.caller(call.token).identity
     _demand_zone(office, params.zone)
     engine = office.governance.active.engine()
     members = [each for each in office.directory.members if params.principal in {each.name, each.identity}]
@@ -66,7 +80,36 @@ def what_can(office: Office, call: Call, params: WhatCan) -> dict[str, Any]:
         )
     about = [None, *office.registry.list()]
     asked = _asked(office, params, [members[0].uid], list(engine.bundle.slices), about)
-    return told(access(engine, asked, office.clock()))
+    return _answered(office, who, params, engine, asked)
+
+
+def _answered(
+    office: Office,
+    who: str,
+    params: Circumstances,
+    engine: PolicyEngine,
+    asked: Iterator[tuple[Request, Iterable[Entity]]],
+) -> dict[str, Any]:
+    """Return the answers; if somebody says that they reviewed them, and may govern, with the entry that says so."""
+    answers = told(access(engine, asked, office.clock()))
+    if params.reviewed is None:
+        return answers
+    denied = office.denial(office.governance.action, who)
+    if denied is not None:
+        return denied
+    digest, now = sha256(canonical(answers["answers"])), timestamp(office.clock())
+    counted = Counter(each["decision"] for each in answers["answers"])
+    payload: dict[str, JSON] = {
+        "asked": params.model_dump(exclude={"reviewed"}, exclude_none=True),
+        "answers": digest,
+        "permitted": counted["permit"],
+        "denied": counted["deny"],
+        "finding": params.reviewed,
+    }
+    id_, policy = event_id(digest, f"access.reviewed:{who}:{now}"), engine.bundle.digest
+    entry = office.log.record(Event(id=id_, type="access.reviewed", actor=who, policy=policy, payload=payload))
+    office.remember_own()
+    return answers | {"entry": entry.index}
 
 
 def _demand_zone(office: Office, zone: str | None) -> None:

@@ -1,4 +1,4 @@
-"""Artifacts: pack and sign, list, show, export, verify."""
+"""Artifacts: pack and sign, list, show, export, use."""
 
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -9,21 +9,16 @@ from engine.checks.signatures import MODEL_SIGNATURE_LIMIT, Evidence, check_sign
 from engine.digest import JSON, sha256
 from engine.errors import InputError, LadingError, UntrustedIdentity
 from engine.events import Event, event_id, timestamp
-from engine.findings import Finding
-from engine.manifest import pack, verify_folder
+from engine.manifest import pack
 from engine.manifest.artifact import Artifact
 from engine.signing import MANIFEST_REFERENCE, MODEL_SIGNATURE, Signed, manifest_statement, model_statement
 from engine.transfer.facts import agreement_facts, artifact_facts
-from engine.workspace.custody.exporting import export_files, verification_commands
+from engine.workspace.custody.exporting import export_files
 from engine.workspace.custody.links import owner_terms
 from engine.workspace.office import Office
 from engine.workspace.operations import Call, Params
 
 PREDICATES: Final = {"model": MODEL_SIGNATURE, "manifest": MANIFEST_REFERENCE}
-WHAT: Final = {
-    "model": "the files of the model (OpenSSF Model Signing)",
-    "manifest": "the manifest (in-toto Reference)",
-}
 
 
 class Pack(Params):
@@ -58,12 +53,6 @@ class Use(Named):
     impact: str = Field(default="", max_length=1000)
 
 
-class Verify(Params):
-    """`artifact`: a reference, or the path of a folder."""
-
-    artifact: str
-
-
 def pack_artifact(office: Office, call: Call, params: Pack) -> dict[str, JSON]:
     """Describe a folder, sign model and manifest, and record the artifact.
 
@@ -83,7 +72,7 @@ def pack_artifact(office: Office, call: Call, params: Pack) -> dict[str, JSON]:
         progress=call.report("packing"),
     )
     artifact = office.registry.add_packed(packed, params.path, who)
-    known = not any(check_signatures(_evidence(office, artifact)))
+    known = not any(check_signatures(evidence_held(office, artifact)))
     if not known:
         _sign(office, artifact, who)
     return {
@@ -94,7 +83,7 @@ def pack_artifact(office: Office, call: Call, params: Pack) -> dict[str, JSON]:
         "size": _size(artifact),
         "chunks": len(artifact.chunks.distinct),
         "licence": artifact.manifest.licence,
-        "signed_by": _verify(office, artifact, "model").signatory.identity,
+        "signed_by": verify_held(office, artifact, "model").signatory.identity,
         "known": known,
     }
 
@@ -112,7 +101,7 @@ def show_artifact(office: Office, call: Call, params: Named) -> dict[str, JSON]:
     artifact = office.registry.get(params.ref)
     if denied := office.denial("view", who, **facts(office, artifact)):
         return denied
-    office.log.record(_event("artifact.viewed", who, artifact, timestamp(office.clock())))
+    office.log.record(event_about("artifact.viewed", who, artifact, timestamp(office.clock())))
     manifest = artifact.manifest
     files: list[JSON] = [
         {"path": f.path, "size": f.size, "sha256": f.sha256, "format": f.format, "role": f.role} for f in manifest.files
@@ -129,7 +118,7 @@ def export_artifact(office: Office, call: Call, params: Export) -> dict[str, JSO
     if denied := office.denial("copy", who, purpose=purpose, **facts(office, artifact)):
         return denied
     payload: dict[str, JSON] = {"folder": str(params.folder), "purpose": params.purpose}
-    office.log.record(_event("artifact.copied", who, artifact, timestamp(office.clock()), payload))
+    office.log.record(event_about("artifact.copied", who, artifact, timestamp(office.clock()), payload))
     export_files(office.store, artifact, params.folder, call.report("exporting"))
     return {
         "root": artifact.root,
@@ -147,45 +136,13 @@ def use_artifact(office: Office, call: Call, params: Use) -> dict[str, JSON]:
         return denied
     kind = {"execute": "artifact.executed", "deploy": "artifact.deployed"}[params.act]
     payload: dict[str, JSON] = {"purpose": params.purpose, "impact": params.impact}
-    office.log.record(_event(kind, who, artifact, timestamp(office.clock()), payload))
+    office.log.record(event_about(kind, who, artifact, timestamp(office.clock()), payload))
     return {"root": artifact.root, "artifact": artifact.label, "act": params.act}
-
-
-def verify_artifact(office: Office, call: Call, params: Verify) -> dict[str, JSON]:
-    """Verify an artifact's signatures, and a folder's files if a folder was named."""
-    who = office.caller(call.token).identity
-    folder = Path(params.artifact)
-    artifact, findings = (
-        _named_or_folder(office, call, folder) if folder.is_dir() else (office.registry.get(params.artifact), [])
-    )
-    if denied := office.denial("view", who, **facts(office, artifact)):
-        return denied
-    findings += list(check_signatures(_evidence(office, artifact)))
-    signatures: list[JSON] = []
-    commands: list[JSON] = []
-    for name in PREDICATES:
-        try:
-            signed = _verify(office, artifact, name)
-        except LadingError:
-            continue  # check_signatures has said why
-        signatures.append(_described(name, signed))
-        if name == "model":
-            place = folder if folder.is_dir() else artifact.source or Path("EXPORTED-FOLDER")
-            bundles, trust = office.layout.attestations / artifact.root, _trust_config(office, artifact)
-            commands += verification_commands(artifact, place, bundles, trust, signed.signatory)
-    return {
-        "artifact": artifact.label,
-        "root": artifact.root,
-        "ok": not findings,
-        "signatures": signatures,
-        "problems": [finding.to_json() for finding in findings],
-        "commands": commands,
-    }
 
 
 def facts(office: Office, artifact: Artifact) -> dict[str, Any]:
     """Return what policy is told about an artifact held here, its signatures verified now."""
-    findings = check_signatures(_evidence(office, artifact))
+    findings = check_signatures(evidence_held(office, artifact))
     under = agreement_facts(office.agreement(artifact.agreement)[1]) if artifact.agreement else None
     signed = not any(findings)
     return {
@@ -207,7 +164,9 @@ def _may_sign(office: Office, who: str) -> None:
 def _sign(office: Office, artifact: Artifact, who: str) -> None:
     """Sign the model and the manifest; each signature is recorded before it is anywhere to be found."""
     manifest = artifact.manifest
-    office.log.record(_event("artifact.registered", who, artifact, manifest.digest, {"source": str(artifact.source)}))
+    office.log.record(
+        event_about("artifact.registered", who, artifact, manifest.digest, {"source": str(artifact.source)})
+    )
     statements = {
         "model": model_statement(artifact.name, [(file.path, file.sha256) for file in manifest.files]),
         "manifest": manifest_statement(artifact.label, artifact.root, manifest.digest),
@@ -216,11 +175,13 @@ def _sign(office: Office, artifact: Artifact, who: str) -> None:
         bundle = office.sign(statement, who)
         payload: dict[str, JSON] = {"what": name}
         kind, occurrence = "artifact.signed", f"{name}:{sha256(bundle)}"
-        office.log.record(_event(kind, who, artifact, occurrence, payload, statement=sha256(statement)))
+        office.log.record(event_about(kind, who, artifact, occurrence, payload, statement=sha256(statement)))
         office.keep_attestation(artifact.root, name, bundle)
 
 
-def _evidence(office: Office, artifact: Artifact) -> Evidence:
+def evidence_held(office: Office, artifact: Artifact) -> Evidence:
+    """Return the signatures of an artifact as they are kept here, and the trust of its origin as it is pinned now."""
+
     def held(name: str) -> bytes:
         try:
             return office.attestation(artifact.root, name)
@@ -234,37 +195,15 @@ def _evidence(office: Office, artifact: Artifact) -> Evidence:
     return Evidence(artifact.manifest, held("model"), held("manifest"), origin)
 
 
-def _verify(office: Office, artifact: Artifact, name: str) -> Signed:
+def verify_held(office: Office, artifact: Artifact, name: str) -> Signed:
+    """Verify the bundle `model` or `manifest` of an artifact.
+
+    Raises:
+        InputError, EvidenceError: it is missing, or does not verify.
+    """
     trust = office.trust.organization_trust(artifact.origin)
     bundle = office.attestation(artifact.root, name)
     return trust.verify(bundle, predicate_type=PREDICATES[name], limit=MODEL_SIGNATURE_LIMIT)
-
-
-def _named_or_folder(office: Office, call: Call, folder: Path) -> tuple[Artifact, list[Finding]]:
-    """Return the artifact a folder is closest to, and what differs from it."""
-    held = office.registry.list()
-    if not held:
-        raise InputError("no artifact is held here to compare with", remedy="Pack one, or receive one.")
-    compared = [(artifact, verify_folder(folder, artifact.manifest, call.report("verifying"))) for artifact in held]
-    return min(compared, key=lambda pair: len(pair[1]))
-
-
-def _trust_config(office: Office, artifact: Artifact) -> Path:
-    ours = artifact.origin == office.organization
-    place = office.layout.trust / "own" if ours else office.layout.trust / "partners" / artifact.origin
-    return place / "trust_config.json"
-
-
-def _described(name: str, signed: Signed) -> dict[str, JSON]:
-    return {
-        "what": WHAT[name],
-        "identity": signed.signatory.identity,
-        "issuer": signed.signatory.issuer,
-        "time": timestamp(signed.time),
-        "log": signed.log,
-        "log_index": signed.log_index,
-        "root": signed.root_fingerprint,
-    }
 
 
 def _brief(artifact: Artifact) -> dict[str, JSON]:
@@ -284,7 +223,7 @@ def _size(artifact: Artifact) -> int:
     return sum(file.size for file in artifact.manifest.files)
 
 
-def _event(
+def event_about(
     kind: str,
     who: str,
     artifact: Artifact,
@@ -293,6 +232,7 @@ def _event(
     *,
     statement: str | None = None,
 ) -> Event:
+    """Return the event of an act on an artifact; the same occurrence by the same person is the same event."""
     return Event(
         id=event_id(artifact.root, f"{kind}:{who}:{occurrence}"),
         type=kind,

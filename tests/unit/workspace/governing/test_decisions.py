@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.digest import canonical, sha256
 from engine.errors import UsageError
 from engine.policy.workbench.suite import Suite
 from engine.workspace.governing.decisions import recorded_decision, recorded_decisions
@@ -68,6 +69,31 @@ def test_who_can_do_what_is_told_without_deciding_anything(office: Office, tmp_p
     assert types(office) == before
     with pytest.raises(UsageError, match="know no action"):
         ask(office, "policy.who-can", action="fly", resource="acme.example")
+
+
+def test_an_access_review_is_in_the_log_with_what_was_seen_and_found(office: Office) -> None:
+    wish = {"action": "govern", "resource": "acme.example"}
+
+    told = ask(office, "policy.who-can", who="bea", **wish, reviewed="as it should be")
+
+    entry = office.log.entry(told["entry"])
+    seen = ask(office, "policy.who-can", **wish)["answers"]
+    assert entry.payload == {
+        "actor": "bea@acme.example",
+        "asked": wish,
+        "answers": sha256(canonical(seen)),
+        "permitted": 2,
+        "denied": len(seen) - 2,
+        "finding": "as it should be",
+    }
+    assert (entry.type, entry.public["policy"]) == ("access.reviewed", office.governance.active.engine().bundle.digest)
+
+
+def test_who_may_not_govern_reviews_nothing(office: Office) -> None:
+    hire(office.layout.home, "olga", roles="operator")
+
+    assert "denied" in ask(office, "policy.what-can", who="olga", principal="ada", reviewed="fine")
+    assert "access.reviewed" not in types(office)
 
 
 def test_a_change_of_the_directory_is_in_the_log_before_anybody_is_judged_by_it(office: Office) -> None:
