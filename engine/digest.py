@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Final, NoReturn, TypeAlias
 
 import orjson
@@ -82,19 +83,25 @@ def _has_ascii_names(members: Mapping[object, object]) -> bool:
         return False
 
 
-def parse_json(data: bytes, *, what: str, limit: int) -> JSON:
+def parse_json(data: bytes, *, what: str, limit: int, values: int | None = None) -> JSON:
     """Parse untrusted JSON strictly: UTF-8, no duplicate keys, no NaN, at most `limit` bytes.
+
+    A value of three bytes takes a hundred in memory. Where a stranger sends much at once, its values are counted before
+    any is made.
 
     Args:
         data: the bytes as they came.
         what: the file or message, named in errors.
         limit: the largest size in bytes that makes sense for this kind of document.
+        values: the most lists, objects and commas that make sense; as many as there are bytes if None.
 
     Raises:
-        InputError: the bytes are too many, not UTF-8, not JSON, too deep, or repeat a key.
+        InputError: the bytes or values are too many, not UTF-8, not JSON, too deep, or repeat a key.
     """
     if len(data) > limit:
         raise _unreadable(what, f"{len(data)} bytes, where at most {limit} make sense")
+    if values is not None and _has_more(data, values):
+        raise _unreadable(what, f"more than {values} lists, objects and commas, where fewer make sense")
     try:
         parsed: JSON = json.loads(data.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
     except UnicodeDecodeError as error:
@@ -104,6 +111,18 @@ def parse_json(data: bytes, *, what: str, limit: int) -> JSON:
     except ValueError as error:
         raise _unreadable(what, str(error)) from None
     return parsed
+
+
+_STRUCTURE: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[,\[{]', re.DOTALL)
+"""A text, which may lack its end, or what begins a list, an object or another value. It never goes back."""
+
+
+def _has_more(data: bytes, values: int) -> bool:
+    """Say whether JSON has more lists, objects and commas, not counting those in texts."""
+    if sum(map(data.count, (b",", b"[", b"{"))) <= values:
+        return False
+    counted = (found for found in _STRUCTURE.finditer(data) if data[found.start()] != ord('"'))
+    return next(islice(counted, values, None), None) is not None
 
 
 def parse_canonical(data: bytes, *, what: str, limit: int) -> JSON:

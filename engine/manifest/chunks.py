@@ -19,6 +19,8 @@ CHUNK_BYTES: Final = 4 * 1024 * 1024
 
 MAX_CHUNK_MAP_BYTES: Final = 32 * 1024 * 1024
 """Enough for artifacts of about 1.5 TiB."""
+MAX_CHUNK_MAP_VALUES: Final = 3 << 19
+"""The most lists, objects and commas: as many as a map of `MAX_CHUNK_MAP_BYTES` has, one file or very many."""
 
 _ASK_ORIGIN: Final = "Ask the sender to pack the artifact again and to send a new offer."
 
@@ -66,7 +68,7 @@ def parse_chunk_map(data: bytes, manifest: Manifest) -> ChunkMap:
         ManifestError: it is over 32 MiB, not canonical, malformed, or contradicts the manifest or itself.
     """
     try:
-        parse_json(data, what="the chunk map", limit=MAX_CHUNK_MAP_BYTES)
+        parse_json(data, what="the chunk map", limit=MAX_CHUNK_MAP_BYTES, values=MAX_CHUNK_MAP_VALUES)
         chunks = ChunkMap.model_validate_json(data)
     except InputError as error:
         raise ManifestError(str(error), remedy=_ASK_ORIGIN) from None

@@ -34,6 +34,8 @@ from engine.manifest.paths import check_paths
 MAX_MANIFEST_BYTES: Final = 16 * 1024 * 1024
 MAX_FILES: Final = 100_000
 """More would not fit into `MAX_MANIFEST_BYTES`."""
+MAX_MANIFEST_VALUES: Final = 1 << 20
+"""The most lists, objects and commas: of `MAX_FILES` files there are 700,000."""
 
 _ASK_ORIGIN: Final = "Ask the artifact's origin to pack and send it again."
 
@@ -140,10 +142,11 @@ def parse_manifest(data: bytes) -> Manifest:
     """Read a manifest from outside: canonical bytes and nothing else.
 
     Raises:
-        ManifestError: it is over 16 MiB, not canonical, or a field is missing, unknown or malformed.
+        ManifestError: it is over 16 MiB or a million values, not canonical, or a field is missing, unknown or
+            malformed.
     """
     try:
-        parse_json(data, what="the manifest", limit=MAX_MANIFEST_BYTES)
+        parse_json(data, what="the manifest", limit=MAX_MANIFEST_BYTES, values=MAX_MANIFEST_VALUES)
         manifest = Manifest.model_validate_json(data)
     except InputError as error:
         raise ManifestError(str(error), remedy=_ASK_ORIGIN) from None

@@ -10,12 +10,13 @@ import binascii
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from aiohttp import web
 
 from engine.errors import UntrustedPeer
 from engine.wire.answers import answer_problems, content_length
+from engine.wire.large_bodies import LargeBodies
 from engine.wire.messages import (
     AcceptanceMessage,
     AgreementMessage,
@@ -47,6 +48,8 @@ _JSON: Final = "application/json"
 _TEXT: Final = "text/plain; charset=utf-8"
 _SIZE: Final = "text/x.tlog.size"  # C2SP tlog-witness: the answer 409 says the size in this type
 _BYTES: Final = "application/octet-stream"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +169,10 @@ def control_app(handlers: Handlers, peer_of: Callable[[bytes], str]) -> web.Appl
         await asyncio.to_thread(pool.shutdown)
 
     app.on_cleanup.append(rest)
-    desk = _Desk(handlers)
+    desk, bodies = _Desk(handlers), LargeBodies()
     for route in ROUTES:
-        app.router.add_route(route.method, route.path, _serving(route, getattr(desk, route.name), peer_of, pool))
+        answer: Callable[[Request], Answer] = getattr(desk, route.name)
+        app.router.add_route(route.method, route.path, _serving(route, answer, peer_of, pool, bodies))
 
     async def refused(request: web.Request) -> web.Response:
         content_length(request, REFUSALS_LIMIT)
@@ -181,22 +185,35 @@ def control_app(handlers: Handlers, peer_of: Callable[[bytes], str]) -> web.Appl
 
 
 def _serving(
-    route: Route, answer: Callable[[Request], Answer], peer_of: Callable[[bytes], str], pool: ThreadPoolExecutor
+    route: Route,
+    answer: Callable[[Request], Answer],
+    peer_of: Callable[[bytes], str],
+    pool: ThreadPoolExecutor,
+    bodies: LargeBodies,
 ) -> Callable[[web.Request], "asyncio.Future[web.Response]"]:
     async def serve(request: web.Request) -> web.Response:
-        content_length(request, route.limit)
+        size = content_length(request, route.limit)
         certificate, address = request.headers.get(PEER_HEADER, ""), request.headers.get(ADDRESS_HEADER, "")
-        body = await request.read()
-
-        def work() -> Answer:
-            return answer(Request(_peer(certificate, peer_of), address, request.match_info, body))
-
-        found = await asyncio.get_running_loop().run_in_executor(pool, work)
+        peer = await _in_thread(pool, lambda: _peer(certificate, peer_of))
+        with bodies.room(peer, size):
+            body = await request.read()
+            async with bodies.turn(size):
+                found = await _in_thread(pool, lambda: answer(Request(peer, address, request.match_info, body)))
         return web.Response(
             status=found.status, body=found.body, headers={"Content-Type": found.media, **found.headers}
         )
 
     return serve  # type: ignore[return-value] # aiohttp's own type of a handler is private
+
+
+async def _in_thread(pool: ThreadPoolExecutor, function: Callable[[], T]) -> T:
+    """Run `function` in a thread. A request that is cancelled waits for it too: it works on, and holds the body."""
+    work = asyncio.get_running_loop().run_in_executor(pool, function)
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work])
+        raise
 
 
 def _peer(certificate: str, peer_of: Callable[[bytes], str]) -> str:

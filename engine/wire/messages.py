@@ -6,7 +6,8 @@ bundles as JSON objects (their own signature covers what counts). No message is 
 
 import base64
 import binascii
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -26,6 +27,8 @@ from engine.wire.routes import (
 )
 
 _BUNDLE_DEPTH: Final = 64
+_BUNDLE_TEXT: Final = 4 << 20
+_MODEL_SIGNATURE_TEXT: Final = 32 << 20
 CHAIN_LIMIT: Final = 16
 """The most earlier handoffs that an offer may carry."""
 
@@ -40,45 +43,61 @@ def _base64(text: str) -> str:
     return text
 
 
-def _shallow(bundle: dict[str, Any]) -> dict[str, Any]:
-    level: list[Any] = [bundle]
-    for _ in range(_BUNDLE_DEPTH):
-        level = [inner for outer in level for inner in _inside(outer)]
-    if level:
-        raise ValueError(f"nested more than {_BUNDLE_DEPTH} deep")
-    return bundle
+def _of_text(most: int) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return what refuses a bundle that is nested too deeply, or whose texts have more characters than `most`."""
+
+    def bounded(bundle: dict[str, Any]) -> dict[str, Any]:
+        level: list[Any] = [bundle]
+        text = 0
+        for _ in range(_BUNDLE_DEPTH):
+            level = [inner for outer in level for inner in _inside(outer)]
+            text += sum(len(each) for each in level if isinstance(each, str))
+        if level:
+            raise ValueError(f"nested more than {_BUNDLE_DEPTH} deep")
+        if text > most:
+            raise ValueError(f"{text} characters, where at most {most} make sense")
+        return bundle
+
+    return bounded
 
 
 def _inside(value: Any) -> Iterable[Any]:
-    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    """Return what stands in an object or a list; names, too, are texts."""
+    return chain(value, value.values()) if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 Transfer = Annotated[str, Field(pattern=r"^tr-[0-9a-f]{24}$")]
 Organization = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,252}$")]
 Base64 = Annotated[str, AfterValidator(_base64)]
-Bundle = Annotated[dict[str, Any], AfterValidator(_shallow)]
+Bundle = Annotated[dict[str, Any], AfterValidator(_of_text(_BUNDLE_TEXT))]
 """A Sigstore bundle, as JSON. Whoever uses it verifies it."""
+ModelSignature = Annotated[dict[str, Any], AfterValidator(_of_text(_MODEL_SIGNATURE_TEXT))]
+"""A Sigstore bundle whose statement names every file of a model."""
 Note = Annotated[str, Field(max_length=64 << 10)]
 """A C2SP signed note: a checkpoint with its cosignatures."""
 
 
 class Message(BaseModel):
-    """A body of one kind. `LIMIT` is the most bytes it may have."""
+    """A body of one kind.
+
+    `LIMIT` is the most bytes it may have, `VALUES` the most lists, objects and commas: they take much more in memory.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
     LIMIT: ClassVar[int] = ANSWER_LIMIT
+    VALUES: ClassVar[int] = 1 << 15
 
     @classmethod
     def parse(cls, body: bytes) -> Self:
         """Read what came from outside.
 
         Raises:
-            InputError: the body is too large, not strict JSON, or not this kind of message.
+            InputError: the body has too many bytes or values, is not strict JSON, or not this kind of message.
         """
-        value = parse_json(body, what=f"the {cls.__name__}", limit=cls.LIMIT)
+        # Strict JSON has lists where Python has tuples: the model reads the JSON mode's rules.
+        strict = to_json(parse_json(body, what=f"the {cls.__name__}", limit=cls.LIMIT, values=cls.VALUES))
         try:
-            # Strict JSON has lists where Python has tuples: the model reads the JSON mode's rules.
-            return cls.model_validate_json(to_json(value), strict=True)
+            return cls.model_validate_json(strict, strict=True)
         except ValidationError as error:
             faults = "; ".join(
                 f"{'.'.join(str(part) for part in fault['loc']) or 'the whole'}: {fault['msg']}"
@@ -129,9 +148,9 @@ class OfferMessage(Message):
     LIMIT: ClassVar[int] = OFFER_LIMIT
 
     offer: Bundle
-    manifest: str
-    chunks: str
-    model_signature: Bundle
+    manifest: Annotated[str, Field(max_length=16 << 20)]
+    chunks: Annotated[str, Field(max_length=32 << 20)]
+    model_signature: ModelSignature
     manifest_attestation: Bundle
     custody: Annotated[tuple[LinkMessage, ...], Field(min_length=1, max_length=CHAIN_LIMIT)] | None = None
 
@@ -244,6 +263,8 @@ class EvidenceMessage(Message):
         entries: the entries of this transfer, in the log's order.
         decision: canonical record of the policy decision, as far as it is disclosed.
     """
+
+    VALUES: ClassVar[int] = 1 << 19
 
     organization: Organization
     checkpoint: Note

@@ -1,6 +1,7 @@
 """One meaning has one manifest, one digest; whatever else comes from outside is refused."""
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -8,7 +9,15 @@ from pydantic import ValidationError
 
 from engine.digest import canonical, sha256
 from engine.errors import ManifestError
-from engine.manifest import MAX_MANIFEST_BYTES, Manifest, manifest_schema, parse_manifest, root_digest
+from engine.manifest import (
+    MAX_MANIFEST_BYTES,
+    Manifest,
+    manifest_schema,
+    parse_chunk_map,
+    parse_manifest,
+    root_digest,
+)
+from engine.manifest.manifest import MAX_FILES
 from tests.unit.manifest.builders import described, entry, manifest_of
 
 
@@ -177,3 +186,22 @@ def test_the_published_schema_has_every_field() -> None:
     assert set(schema["properties"]) == set(Manifest.model_fields)
     assert schema["additionalProperties"] is False
     assert schema["properties"]["organization"]["pattern"]
+
+
+def test_as_many_files_as_there_may_be_are_read_with_their_chunks() -> None:
+    digest = sha256(b"a")
+    files = [entry(f"{number:05}", b"a") for number in range(MAX_FILES)]
+    chunks = [{"path": each["path"], "chunks": [[digest, 1]]} for each in files]
+    manifest = parse_manifest(outside(files=files))
+    assert len(parse_chunk_map(canonical({"format": "lading/chunks/v1", "files": chunks}), manifest).files) == MAX_FILES
+
+
+@pytest.mark.parametrize("tiny", [b"[]", b"{}", b'""', b"1"])
+def test_many_tiny_values_are_refused_before_any_is_made(tiny: bytes) -> None:
+    data = b"[" + b",".join([tiny] * (2 << 20)) + b"]"
+    tracemalloc.start()
+    with pytest.raises(ManifestError, match="more than 1048576 lists, objects and commas"):
+        parse_manifest(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < len(data) // 8

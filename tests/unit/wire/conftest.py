@@ -149,8 +149,11 @@ class Desk:
 
     def _note(self, what: str, peer: str, subject: object) -> None:
         self.asked.append((what, peer, subject))
-        if isinstance(refusal := self.answers.get(what), Exception):
-            raise refusal
+        answer = self.answers.get(what)
+        if isinstance(answer, Exception):
+            raise answer
+        if callable(answer):
+            answer()
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -72,6 +73,42 @@ class TestMessages:
         monkeypatch.setattr(StatusMessage, "LIMIT", 10)
         with pytest.raises(InputError, match="at most 10"):
             StatusMessage.parse(b" " * 11)
+
+
+class TestManyTinyValues:
+    """What takes three bytes on the wire takes a hundred and more in memory, before any signature is verified."""
+
+    @pytest.mark.parametrize("tiny", [b"[],", b"{},", b'"",', b"1,", b'{"a":1},'])
+    def test_an_offer_of_nothing_else_is_refused_before_any_is_made(self, tiny: bytes) -> None:
+        many = tiny * ((3 << 20) // len(tiny))
+        rest = b'"manifest":"","chunks":"","model_signature":{},"manifest_attestation":{}'
+        body = b'{"offer":{"a":[' + many + b"0]}," + rest + b"}"
+        tracemalloc.start()
+        with pytest.raises(InputError, match="more than 32768 lists, objects and commas"):
+            OfferMessage.parse(body)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < len(body) // 8
+
+    @pytest.mark.parametrize("text", ["[" * 99_999, '{"a":[1,2]},' * 99_999, '",' * 99_999, "\\" * 99_999 + '",['])
+    def test_what_stands_in_texts_is_not_counted(self, text: str) -> None:
+        bundle: dict[str, Any] = {"payload": text}
+        offer = OfferMessage(
+            offer=bundle, manifest=text, chunks=text, model_signature=bundle, manifest_attestation=bundle
+        )
+        assert OfferMessage.parse(offer.body()) == offer
+
+    @pytest.mark.parametrize("text", [b'"' + b'\\"' * (2 << 20), b'"\\', b"[" * 40_000 + b'"\\' + b'"[' * (1 << 20)])
+    def test_texts_without_an_end_are_passed_once(self, text: bytes) -> None:
+        with pytest.raises(InputError, match="cannot be read"):
+            OfferMessage.parse(b"," * 40_000 + text)
+
+    def test_a_bundle_has_its_own_bound(self) -> None:
+        signature = {"payload": "x" * (5 << 20)}
+        body = {"offer": {}, "manifest": "", "chunks": "", "model_signature": signature, "manifest_attestation": {}}
+        assert OfferMessage.parse(json.dumps(body).encode()).model_signature == signature
+        with pytest.raises(InputError, match=r"manifest_attestation: .* at most 4194304"):
+            OfferMessage.parse(json.dumps(body | {"manifest_attestation": {"a": [{"x" * (5 << 20): 1}]}}).encode())
 
 
 class TestBitmap:

@@ -62,9 +62,35 @@ def test_an_offer_comes_with_the_address_of_its_connection_whatever_it_says(gate
 
 
 def test_a_large_offer_passes_through_whole(gateway: Any, courier: Any) -> None:
-    large = OFFER.model_copy(update={"manifest": "x" * (20 << 20)})
+    large = OFFER.model_copy(update={"chunks": "x" * (20 << 20)})
     courier.call("POST", "/v1/transfers", large.body())
     assert gateway.desk.asked[-1][2] == large
+
+
+def test_a_peer_has_one_large_offer_worked_on_and_nobody_else_waits_for_it_with_small_ones(
+    gateway: Any, courier: Any, cirrus: Any
+) -> None:
+    working, go_on = threading.Event(), threading.Event()
+
+    def work() -> None:
+        working.set()
+        assert go_on.wait(20)
+
+    large = OFFER.model_copy(update={"manifest": "x" * (1 << 20)}).body()
+    gateway.desk.answers["offer"] = work
+    first = threading.Thread(target=courier.call, args=("POST", "/v1/transfers", large))
+    first.start()
+    try:
+        assert working.wait(20)
+        with pytest.raises(Interrupted):
+            courier.call("POST", "/v1/transfers", large)
+        del gateway.desk.answers["offer"]
+        assert courier.call("POST", "/v1/transfers", OFFER.body()).status in {200, 201}
+        assert gateway.courier(cirrus).call("GET", f"/v1/transfers/{TRANSFER}").status == 200
+    finally:
+        go_on.set()
+        first.join()
+    assert courier.call("POST", "/v1/transfers", large).status == 200
 
 
 @pytest.mark.parametrize(
