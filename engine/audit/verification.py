@@ -93,3 +93,9 @@ class Problems:
             self.found.append(Problem(kind, where, message))
         else:
             self.omitted += 1
+
+    def extend(self, others: "Problems") -> None:
+        """Note what was found elsewhere, after what was found here."""
+        room = PROBLEM_LIMIT - len(self.found)
+        self.omitted += others.omitted + max(0, len(others.found) - room)
+        self.found += others.found[:room]

@@ -1,5 +1,7 @@
 """Verification: each kind of edit is found, named, and placed."""
 
+import threading
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -316,3 +318,32 @@ def test_after_very_many_problems_the_rest_is_counted(acme: Acme) -> None:
 
     outcome = acme.verify()
     assert (len(outcome.problems), outcome.omitted) == (PROBLEM_LIMIT, 5)
+
+
+def test_what_sqlite_finds_comes_first_and_counts_with_the_rest(acme: Acme) -> None:
+    with acme.open() as log:
+        log.record_many(acme.events(PROBLEM_LIMIT + 5))
+    acme.tamper("UPDATE event SET decision = 'deny'")
+    number = (PROBLEM_LIMIT).to_bytes(2, "big")
+    transfer = acme.event(PROBLEM_LIMIT).transfer.encode()
+    pages = acme.path.read_bytes()
+    (in_index,) = (at for at in range(len(pages)) if pages.startswith(transfer + number, at))
+    acme.path.write_bytes(pages[:in_index] + b"TR" + pages[in_index + 2 :])
+
+    outcome = acme.verify()
+
+    structure = [problem for problem in outcome.problems if problem.kind is Kind.STRUCTURE]
+    assert outcome.problems[: len(structure)] == tuple(structure) != ()
+    assert len(outcome.problems) == PROBLEM_LIMIT
+    assert outcome.omitted == len(structure) + 5
+
+
+def test_whoever_breaks_off_a_verification_leaves_nothing_running(log_of_700: Acme) -> None:
+    def break_off(done: int, _: int) -> None:
+        raise KeyboardInterrupt(done)
+
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        verify(log_of_700.path, key=log_of_700.key, progress=break_off)
+
+    assert threading.active_count() == before
