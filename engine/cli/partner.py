@@ -23,12 +23,16 @@ def add(session: Session, file: Path) -> None:
 
 
 def _added(result: dict[str, Any]) -> str:
-    return (
-        f"{result['organization']} ({result['name']}, {result['region']}) waits to be confirmed\n"
-        f"  fingerprint  {result['fingerprint']}\n"
-        f"Ask them for their fingerprint by telephone, and only if it is the same:\n"
-        f"  lading partner confirm {result['organization']} --fingerprint '…'"
-    )
+    lines = [
+        f"{result['organization']} ({result['name']}, {result['region']}) waits to be confirmed",
+        f"  gateway      {result['url']}, {result['identities']} identities",
+        *(f"  log          {key}" for key in result["log_keys"]),
+        *(f"  witness      {key}" for key in result["witness_keys"]),
+        f"  fingerprint  {result['fingerprint']}",
+        "Ask them for their fingerprint by telephone, and only if it is the same:",
+        f"  lading partner confirm {result['organization']} --fingerprint '…'",
+    ]
+    return "\n".join(lines)
 
 
 @partner.command(epilog="\b\nExamples:\n  lading --as ada partner confirm borealis.example --fingerprint '1f2e 3d4c …'")

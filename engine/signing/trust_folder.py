@@ -21,7 +21,7 @@ from engine.files import read_regular, write_atomic
 from engine.signing.identity import AllowedIdentity, check_organization, dump_identities, load_identities
 from engine.signing.organization_trust import OrganizationTrust
 from engine.signing.trust_document import KEPT, LIMIT, TrustDocument, fingerprint, read_trust, verify_trust
-from engine.signing.witnesses import PinnedWitness, dump_pin, read_pins, third_parties
+from engine.signing.witnesses import PinnedWitness, dump_pin, raw_key, read_pins, third_parties
 
 POLICY_LIMIT: Final = 256 << 10
 """The most bytes of a witness policy."""
@@ -95,7 +95,8 @@ class TrustFolder:
         """Keep a partner's document until a person has compared its fingerprint.
 
         Raises:
-            InputError: it is not a trust document, its Sigstore configuration is broken, or it is our own.
+            InputError: it is not a trust document, its Sigstore configuration is broken, it is our own, or a key of
+                its log or witness is somebody else's.
             BadSignature: it does not verify, or is not the next version of the one we have confirmed.
         """
         from engine.signing.verification import load_trust_config
@@ -104,6 +105,7 @@ class TrustFolder:
         if self._own_path.exists() and self.own().organization == organization:
             raise InputError(f"{organization} is this very organization", remedy="Add the document of the other side.")
         document = self._verify_next(data, self._partner_path(organization), now)
+        self._demand_unclaimed(document)
         load_trust_config(document.trust_config_text(), what=f"the trust_config of {organization}")
         write_atomic(self._pending_path(organization), data)
         return document
@@ -119,7 +121,7 @@ class TrustFolder:
             now: the time.
 
         Raises:
-            InputError: nothing is pending from this organization.
+            InputError: nothing is pending from this organization, or a key of its log or witness is somebody else's.
             BadSignature: the fingerprint is another one, or the document does not verify (any more).
         """
         waiting = self._pending_path(organization)
@@ -138,6 +140,7 @@ class TrustFolder:
                 remedy="Ask the organization for its fingerprint again. If it stays different, somebody replaced "
                 "the document on its way.",
             )
+        self._demand_unclaimed(document)
         self._adopt(document, data, self._partner_path(organization))
         waiting.unlink()
         return document
@@ -236,6 +239,27 @@ class TrustFolder:
         if len(data) > POLICY_LIMIT:
             raise InputError(f"{path} has more than {POLICY_LIMIT} bytes", remedy="Write it shorter.")
         return data
+
+    def _demand_unclaimed(self, document: TrustDocument) -> None:
+        """Refuse keys that are already known as somebody else's.
+
+        Keys of logs and witnesses are public, and a trust document does not prove that its organization has theirs:
+        one that lists a third party's would make that witness count for nothing.
+        """
+        owners = {pin.public: f"the witness pinned as {pin.name}" for pin in self.pins()}
+        others = [self.partner(each) for each in self.partners() if each != document.organization]
+        if self._own_path.exists():
+            others.append(self.own())
+        for other in others:
+            owners |= {raw_key(key): other.organization for key in (*other.log_keys, *other.witness_keys)}
+        for key in (*document.log_keys, *document.witness_keys):
+            if raw_key(key) in owners:
+                raise InputError(
+                    f"the trust document of {document.organization} lists {key}, which is a key of "
+                    f"{owners[raw_key(key)]}",
+                    remedy=f"Ask {document.organization} why. If a pinned witness is theirs, remove the pin with "
+                    "'lading audit witness remove' first: a partner is no third party.",
+                )
 
     def _party_keys(self) -> tuple[str, ...]:
         """Return the verifier keys of all logs and witnesses of ourselves and our partners."""

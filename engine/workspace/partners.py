@@ -39,5 +39,7 @@ def describe(document: TrustDocument) -> dict[str, Any]:
         "expires": timestamp(document.expires),
         "url": document.gateway_url,
         "identities": len(document.identities),
+        "log_keys": list(document.log_keys),
+        "witness_keys": list(document.witness_keys),
         "fingerprint": fingerprint(document),
     }

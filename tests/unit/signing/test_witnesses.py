@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from engine.errors import InputError
 from engine.signing.trust_document import TrustDocument, fingerprint, sign_trust
 from engine.signing.trust_folder import TrustFolder
-from engine.signing.witnesses import PinnedWitness, make_pin, third_parties
+from engine.signing.witnesses import PinnedWitness, dump_pin, make_pin, third_parties
 from tests.unit.signing.conftest import NOW
 
 URL = "https://witness.example:8444"
@@ -110,18 +110,82 @@ def test_a_pin_that_is_removed_counts_no_longer_but_stays_known(folder: TrustFol
 
 
 def test_a_partner_is_no_third_party(
-    folder: TrustFolder, document: Callable[..., TrustDocument], root_private_keys: list[Ed25519PrivateKey]
+    folder: TrustFolder,
+    tmp_path: Path,
+    document: Callable[..., TrustDocument],
+    root_private_keys: list[Ed25519PrivateKey],
 ) -> None:
-    sock_puppet = make_pin("independent", vkey("independent.example", 9), None, None)
-    folder.pin(sock_puppet)
     theirs = document(witness_keys=(vkey("borealis.example/lading/witness", 9),))
     folder.add_pending(sign_trust(theirs, root_private_keys[:2]), now=NOW)
     folder.confirm("borealis.example", fingerprint(theirs), now=NOW)
+    sock_puppet = make_pin("independent", vkey("independent.example", 9), None, None)
+    trust = tmp_path / "trust"
+    (trust / "witnesses").mkdir()
+    (trust / "witnesses" / "independent.toml").write_bytes(dump_pin(sock_puppet))  # by hand, past the command
 
     assert folder.pins() == (sock_puppet,)
     assert folder.witnesses() == ()
     with pytest.raises(InputError, match="key of this organization or of a partner"):
         folder.pin(make_pin("again", vkey("again.example", 9), None, None))
+
+
+@pytest.mark.parametrize("kind", ["witness_keys", "log_keys"])
+def test_a_partner_cannot_take_a_pinned_witness_out_of_count_by_listing_its_key(
+    folder: TrustFolder,
+    document: Callable[..., TrustDocument],
+    root_private_keys: list[Ed25519PrivateKey],
+    kind: str,
+) -> None:
+    pin = make_pin("archive", vkey("witness.example", 9), URL, None)
+    name = {"witness_keys": "borealis.example/lading/witness", "log_keys": "borealis.example/lading/audit/0"}[kind]
+    theirs = document(**{kind: (vkey(name, 9, algorithm=4 if kind == "witness_keys" else 1),)})
+    data = sign_trust(theirs, root_private_keys[:2])
+    folder.add_pending(data, now=NOW)  # before the pin, and confirmed after it
+    folder.pin(pin)
+
+    for act in (
+        lambda: folder.add_pending(data, now=NOW),
+        lambda: folder.confirm("borealis.example", fingerprint(theirs), now=NOW),
+    ):
+        with pytest.raises(InputError, match="is a key of the witness pinned as archive"):
+            act()
+
+    assert (folder.partners(), folder.witnesses()) == ((), (pin,))
+    folder.unpin("archive")
+    assert folder.confirm("borealis.example", fingerprint(theirs), now=NOW) == theirs
+
+
+def test_a_partner_cannot_list_the_key_of_another_partner(
+    folder: TrustFolder, document: Callable[..., TrustDocument], root_private_keys: list[Ed25519PrivateKey]
+) -> None:
+    theirs = document(witness_keys=(vkey("borealis.example/lading/witness", 9),))
+    folder.add_pending(sign_trust(theirs, root_private_keys[:2]), now=NOW)
+    folder.confirm("borealis.example", fingerprint(theirs), now=NOW)
+    later = document(version=2, witness_keys=theirs.witness_keys)
+    cygnus = document(
+        organization="cygnus.example",
+        log_keys=(vkey("cygnus.example/lading/audit/0", 3, algorithm=1),),
+        witness_keys=(vkey("cygnus.example/lading/witness", 9),),
+    )
+
+    with pytest.raises(InputError, match=r"is a key of borealis\.example"):
+        folder.add_pending(sign_trust(cygnus, root_private_keys[:2]), now=NOW)
+
+    assert folder.add_pending(sign_trust(later, root_private_keys[:2]), now=NOW) == later
+
+
+def test_a_partner_cannot_list_our_own_key(
+    folder: TrustFolder, document: Callable[..., TrustDocument], root_private_keys: list[Ed25519PrivateKey]
+) -> None:
+    ours = document(
+        organization="acme.example",
+        log_keys=(vkey("acme.example/lading/audit/0", 3, algorithm=1),),
+    )
+    folder.set_own(sign_trust(ours, root_private_keys[:2]), now=NOW)
+    theirs = document(witness_keys=(vkey("borealis.example/lading/witness", 3),))
+
+    with pytest.raises(InputError, match=r"is a key of acme\.example"):
+        folder.add_pending(sign_trust(theirs, root_private_keys[:2]), now=NOW)
 
 
 def test_a_party_is_known_by_its_bytes_not_by_its_name() -> None:
