@@ -163,6 +163,10 @@ class AuditLog:
         """Return a transfer's entries in order; see `LogReader.of_transfer`."""
         return self._reader.of_transfer(transfer)
 
+    def decisions(self, transfer: str, most: int) -> list[Entry]:
+        """Return the newest decisions about a transfer; see `LogReader.decisions`."""
+        return self._reader.decisions(transfer, most)
+
     def add_cosignature(self, size: int, lines: bytes, witness: NoteKey) -> None:
         """Keep a witness's cosignature of the checkpoint at `size`; the first one of each witness stays.
 

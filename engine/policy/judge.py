@@ -1,9 +1,13 @@
-"""The judge: asks the engine, and makes every answer durable before anybody acts on it. No log, no permit."""
+"""The judge: asks the engine, and makes every answer durable before anybody acts on it. No log, no permit.
+
+An answer about a transfer that says what the last one about it said is durable already, and is not recorded again.
+"""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from engine.digest import JSON
 from engine.events import Clock, Event, event_id
@@ -11,8 +15,12 @@ from engine.policy.directory import Directory
 from engine.policy.engine import PolicyEngine
 from engine.policy.facts import AgreementFacts, ArtifactFacts, TransferFacts, build_request
 from engine.policy.model import Decision, Entity, EntityUid, Request
+from engine.policy.repeated import Logged, former
 
 logger = logging.getLogger("lading.policy")
+
+LOOKED_AT: Final = 64
+"""How many of the newest decisions about a transfer are compared with the next one."""
 
 
 class Policies(Protocol):
@@ -40,6 +48,10 @@ class Records(Protocol):
 
     def record_many(self, events: Sequence[Event]) -> object:
         """Record several events, all or none."""
+        ...
+
+    def decisions(self, transfer: str, most: int) -> Sequence[Logged]:
+        """Return the newest recorded decisions about a transfer, the newest first, those in shadow among them."""
         ...
 
 
@@ -82,6 +94,8 @@ class Judge:
     ) -> Decision:
         """Decide, record, and only then return the decision.
 
+        About a transfer, a decision that says what the last one said is not recorded again: that one is returned.
+
         Somebody the directory does not know is asked about as a `User` nobody has described, which denies.
 
         Args:
@@ -110,25 +124,41 @@ class Judge:
             purpose=purpose,
         )
         decision = engine.decide(request, entities, now)
-        if decision.slice_digest is not None and decision.slice is not None:
-            self._policies.keep_slice(decision.slice_digest, decision.slice)
         named: dict[str, Any] = {
             "actor": identity,
             "artifact": artifact.root if artifact else None,
             **({"agreement": agreement.digest} if agreement else {}),
             **(about or {}),
         }
+        logged = self._recorder.decisions(named["transfer"], LOOKED_AT) if "transfer" in named else ()
+        said = self._record(decision, action, named, logged)
+        self._shadow(request, entities, now, action, named, logged)
+        return said
+
+    def _record(self, decision: Decision, action: str, named: Mapping[str, Any], logged: Sequence[Logged]) -> Decision:
+        """Make a decision durable; return it as the log has it: by the id of the last one, if that says the same."""
+        last = former(decision, action, named, logged)
+        if last is not None:
+            return replace(decision, id=last[0], record=last[1])
+        if decision.slice_digest is not None and decision.slice is not None:
+            self._policies.keep_slice(decision.slice_digest, decision.slice)
         kind = "failsafe" if decision.failsafe else decision.decision.value
         self._recorder.record(_event(decision, kind, action, named))
-        self._shadow(request, entities, now, action, named)
         return decision
 
     def _shadow(
-        self, request: Request, entities: Iterable[Entity], now: datetime, action: str, named: Mapping[str, Any]
+        self,
+        request: Request,
+        entities: Iterable[Entity],
+        now: datetime,
+        action: str,
+        named: Mapping[str, Any],
+        logged: Sequence[Logged],
     ) -> None:
         """Record what candidates in shadow say. INVARIANT: whatever goes wrong with them, the decision stands."""
         try:
-            said = [each.decide(request, entities, now) for each in self._policies.shadows()]
+            decided = [each.decide(request, entities, now) for each in self._policies.shadows()]
+            said = [each for each in decided if former(each, action, named, logged) is None]
             if said:
                 self._recorder.record_many([_event(each, "shadow", action, named) for each in said])
         except Exception:

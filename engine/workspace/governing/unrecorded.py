@@ -9,6 +9,7 @@ from engine.policy.directory import load_directory
 from engine.policy.judge import Judge
 from engine.policy.mask import Mask
 from engine.policy.model import Decision
+from engine.policy.repeated import Logged
 from engine.policy.rollout.active import ActivePolicies
 from engine.policy.rollout.store import PolicyStore
 from engine.workspace.layout import Layout
@@ -28,6 +29,10 @@ class _Kept:
     def record_many(self, events: Sequence[Event]) -> None:
         """Keep several."""
         self.events += events
+
+    def decisions(self, transfer: str, most: int) -> Sequence[Logged]:  # noqa: ARG002 - no transfer is asked about here
+        """Return nothing: there is no log."""
+        return ()
 
 
 def ask_to_govern(home: Path, identity: str, clock: Clock) -> tuple[Decision, list[Event]]:

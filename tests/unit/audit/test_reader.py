@@ -105,6 +105,16 @@ def test_an_event_is_found_by_its_id_and_by_its_transfer(acme: Acme) -> None:
         assert reader.of_transfer("tr-none") == []
 
 
+def test_the_newest_decisions_about_a_transfer_come_first(acme: Acme) -> None:
+    kinds = ("decision.permit", "transfer.started", "decision.shadow", "decision.deny")
+    with acme.open() as log, LogReader(acme.path) as reader:
+        log.record_many([acme.event(number, type=kinds[number % 4]) for number in range(20)])
+
+        found = [entry.index for entry in reader.decisions(acme.event(12).transfer, 4)]
+
+    assert found == [19, 18, 16, 15]
+
+
 @pytest.mark.parametrize("column", ["id", "transfer"])
 def test_evidence_never_comes_from_a_column_alone(acme: Acme, column: str) -> None:
     with acme.open() as log:

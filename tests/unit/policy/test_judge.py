@@ -1,20 +1,40 @@
 """The judge: every answer is durable before anybody may act on it."""
 
 import json
-from collections.abc import Sequence
-from datetime import UTC, datetime
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from engine.digest import JSON
 from engine.errors import WorkspaceError
 from engine.events import Event, Recorded
 from engine.policy.bundle import PolicyBundle
-from engine.policy.directory import Directory
+from engine.policy.directory import Directory, DirectoryFile
 from engine.policy.engine import PolicyEngine
 from engine.policy.judge import Judge
+from engine.policy.model import Decision
 from engine.policy.recorded import RecordedDecision
 
+ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Noted:
+    """A recorded event as the log shows it; its payload may be erased."""
+
+    public: Mapping[str, str]
+    payload: Mapping[str, JSON] | None
+
+    @classmethod
+    def of(cls, event: Event) -> "Noted":
+        public = {"partner": event.partner} if event.partner else {}
+        erased = event.payload.get("erased", False)
+        return cls(public, None if erased else {"actor": event.actor, **event.payload})
 
 
 class Notebook:
@@ -30,8 +50,9 @@ class Notebook:
     def record_many(self, events: Sequence[Event]) -> list[Recorded]:
         return [self.record(event) for event in events]
 
-    def checkpoint(self) -> bytes:
-        return b""
+    def decisions(self, transfer: str, most: int) -> list[Noted]:
+        about = [event for event in self.events if event.transfer == transfer and event.type.startswith("decision.")]
+        return [Noted.of(event) for event in about[::-1][:most]]
 
 
 class FullDisk(Notebook):
@@ -142,3 +163,110 @@ def test_a_shadow_that_cannot_be_recorded_stops_no_decision(
 
     assert decision.permitted
     assert [event.type for event in notebook.events] == ["decision.permit"]
+
+
+TRANSFER = {"transfer": "tr-1", "partner": "borealis.example"}
+
+
+class Circumstances:
+    """Acme's judge on the move: time passes between any two questions, and everything else may change."""
+
+    def __init__(self, bundle: PolicyBundle, directory: Directory) -> None:
+        self.notebook, self.directory, self.now = Notebook(), directory, NOW
+        self.decide_by(bundle)
+
+    def _later(self) -> datetime:
+        self.now += timedelta(minutes=1)
+        return self.now
+
+    def ask(self, who: str, action: str = "administer", **about: str) -> Decision:
+        return self._judge.ask(action, who, about=TRANSFER | about)
+
+    def decide_by(self, bundle: PolicyBundle, *shadows: PolicyBundle) -> None:
+        self.desk = Desk(bundle, *shadows)
+        self._judge = Judge(self.desk, lambda: self.directory, self.notebook, self._later)
+
+    def recorded(self) -> list[str]:
+        return [event.type for event in self.notebook.events]
+
+
+@pytest.fixture
+def moving(starter: PolicyBundle, acme: Directory) -> Circumstances:
+    return Circumstances(starter, acme)
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> PolicyBundle:
+    """A bundle that decides alike and is another."""
+    folder = shutil.copytree(ROOT / "policies", tmp_path / "policies")
+    changed = next(folder.glob("*.cedar"))
+    changed.write_text(changed.read_text() + "\n// The same in other words.\n")
+    return PolicyBundle.load(folder)
+
+
+class TestAskedAgainAboutATransfer:
+    def test_what_says_the_same_is_recorded_once_and_cited_as_it_was_recorded(
+        self, moving: Circumstances, administrator: str
+    ) -> None:
+        first = moving.ask(administrator)
+        again = [moving.ask(administrator) for _ in range(3)]
+        assert {(each.id, each.record) for each in again} == {(first.id, first.record)}
+        assert moving.recorded() == ["decision.permit"]
+
+    def test_a_denial_that_differs_in_the_time_alone_is_recorded_once(self, moving: Circumstances) -> None:
+        assert [moving.ask("mallory@acme.example").permitted for _ in range(3)] == [False] * 3
+        assert len(moving.recorded()) == 1
+
+    def test_another_answer_is_recorded_and_so_is_the_first_again(
+        self, moving: Circumstances, administrator: str, acme: Directory
+    ) -> None:
+        moving.ask(administrator)
+        moving.directory = Directory(acme.organization, DirectoryFile(format="lading/directory/v1"))
+        moving.ask(administrator)
+        moving.directory = acme
+        moving.ask(administrator)
+        assert moving.recorded() == ["decision.permit", "decision.failsafe", "decision.permit"]
+
+    def test_another_bundle_is_recorded_though_it_decides_alike(
+        self, moving: Circumstances, administrator: str, other: PolicyBundle
+    ) -> None:
+        moving.ask(administrator)
+        moving.decide_by(other)
+        moving.ask(administrator)
+        moving.ask(administrator)
+        policies = [event.policy for event in moving.notebook.events]
+        assert policies == [policies[0], other.digest]
+
+    @pytest.mark.parametrize(
+        "about", [{"transfer": "tr-2"}, {"partner": "cirrus.example"}, {"actor": "olga@acme.example"}]
+    )
+    def test_what_is_about_something_else_is_recorded(
+        self, moving: Circumstances, administrator: str, about: dict[str, str]
+    ) -> None:
+        moving.ask(administrator)
+        moving.ask(administrator, **about)
+        assert len(moving.recorded()) == 2
+
+    def test_each_action_has_a_last_decision_of_its_own(self, moving: Circumstances, administrator: str) -> None:
+        for _ in range(3):
+            moving.ask(administrator)
+            moving.ask(administrator, "govern")
+        assert len(moving.recorded()) == 2
+
+    def test_where_the_last_one_was_erased_it_is_recorded_again(
+        self, moving: Circumstances, administrator: str
+    ) -> None:
+        moving.ask(administrator)
+        [event] = moving.notebook.events
+        moving.notebook.events = [replace(event, payload={"erased": True})]
+        moving.ask(administrator)
+        assert len(moving.recorded()) == 2
+
+    def test_a_candidate_in_shadow_says_the_same_once_and_its_successor_is_heard(
+        self, moving: Circumstances, administrator: str, starter: PolicyBundle, other: PolicyBundle
+    ) -> None:
+        moving.ask(administrator)
+        for shadow in (other, other, starter, other):
+            moving.decide_by(starter, shadow)
+            moving.ask(administrator)
+        assert moving.recorded() == ["decision.permit", "decision.shadow", "decision.shadow"]
