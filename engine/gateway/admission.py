@@ -8,7 +8,7 @@ from engine.custody.statements import Acceptance, Answer, DecisionCited, Deliver
 from engine.digest import JSON, canonical, sha256
 from engine.errors import EvidenceError, InputError
 from engine.events import timestamp
-from engine.gateway.incoming import ACCEPTED, COMMITTED, REVOKED, Incoming
+from engine.gateway.incoming import ACCEPTED, COMMITTED, EXPIRED, REVOKED, Incoming
 from engine.gateway.offers import Offered, ask_receive, check_current, check_onward, examine, read_offer
 from engine.gateway.parts import GatewayParts
 from engine.policy.facts import PARTNER_ZONE
@@ -16,11 +16,14 @@ from engine.policy.model import Decision
 from engine.wire.control import Accepted
 from engine.wire.journal import State
 from engine.wire.messages import AcceptanceMessage, OfferMessage
-from engine.wire.problem import ProblemError
+from engine.wire.problem import ProblemError, expired, revoked
 
 Said = TypeVar("Said", bound=Answer)
 
-ACCEPTANCE_LIFE: Final = timedelta(hours=24)
+ACCEPTANCE_LIFE: Final = timedelta(days=7)
+"""How long an acceptance stands, beside the time that the artifact takes at `SLOWEST_RATE`."""
+SLOWEST_RATE: Final = 1 << 20
+"""Bytes per second."""
 ORIGIN_UNKNOWN: Final = "origin-unknown"
 SIGNATURE_CHECKS: Final = ("model-signature", "manifest-attestation", ORIGIN_UNKNOWN)
 TALK: Final = "Talk to the receiving organization, and name the decision."
@@ -67,22 +70,36 @@ def accept_again(parts: GatewayParts, known: Incoming, offered: Offered) -> Acce
     """Answer an offer that was accepted before, exactly as before.
 
     Raises:
-        ProblemError: 409 if another offer has this id, 403 if policy stopped the transfer meanwhile.
+        ProblemError: 409 if another offer has this id; as `demand_standing`.
     """
     kept = parts.table.document(known.id, "offer-digest") or b""
     if known.partner != offered.offer.sender or kept.decode() != offered.digest:
         raise ProblemError(409, "Another offer has this id", codes=("offer-reused",))
-    if known.state == REVOKED:
-        raise revoked()
+    demand_standing(parts, known)
     return _answer(parts, known, known_before=True)
+
+
+def demand_standing(parts: GatewayParts, transfer: Incoming) -> None:
+    """Demand that a transfer was not stopped; one that is not here whole by its deadline is stopped now.
+
+    Raises:
+        ProblemError: 403 if policy stopped it, 410 if its time is over.
+    """
+    if transfer.state == REVOKED:
+        raise revoked()
+    if transfer.state == EXPIRED:
+        raise expired()
+    if transfer.state == ACCEPTED:
+        _expire(parts, transfer)
 
 
 def ask_again(parts: GatewayParts, transfer: Incoming) -> None:
     """Ask policy once more whether a transfer may go on; stop it within one chunk if not.
 
     Raises:
-        ProblemError: 403, policy no longer permits it.
+        ProblemError: 403, policy no longer permits it; as `demand_standing`.
     """
+    demand_standing(parts, transfer)
     offered = kept_offer(parts, transfer)
     standing = parts.standing(transfer.agreement)
     kept = parts.table.document(transfer.id, "zone")
@@ -102,7 +119,7 @@ def issue_receipt(parts: GatewayParts, transfer: Incoming) -> bytes:
     """Return the signed delivery receipt, making it once everything is here.
 
     Raises:
-        ProblemError: 409 while chunks are missing, 403 if policy no longer permits.
+        ProblemError: 409 while chunks are missing, 403 if policy no longer permits; as `demand_standing`.
     """
     kept = parts.table.document(transfer.id, "receipt")
     if kept is None:
@@ -117,17 +134,6 @@ def kept_offer(parts: GatewayParts, transfer: Incoming) -> Offered:
     """Return the offer a transfer was accepted with, verified again."""
     kept = parts.table.document(transfer.id, "message") or b""
     return read_offer(parts, transfer.partner, OfferMessage.parse(kept))
-
-
-def revoked() -> ProblemError:
-    """Return the answer about a transfer that policy stopped."""
-    return ProblemError(
-        403,
-        "This transfer was stopped",
-        "policy no longer permits it, and nothing more is taken",
-        codes=("revoked",),
-        remedy="Ask the receiving organization why; a new offer is decided anew.",
-    )
 
 
 def _incoming(parts: GatewayParts, offered: Offered) -> Incoming:
@@ -168,7 +174,7 @@ def _promise(parts: GatewayParts, transfer: Incoming, offered: Offered, decision
         **offer.shared(issued=now, checkpoint=parts.newest_checkpoint(offer.sender)),
         offer=offered.digest,
         decision=cited,
-        deadline=now + ACCEPTANCE_LIFE,
+        deadline=now + ACCEPTANCE_LIFE + timedelta(seconds=transfer.bytes_total // SLOWEST_RATE),
     )
     documents = {
         "message": offered.message.body(),
@@ -198,6 +204,7 @@ def _answer(parts: GatewayParts, transfer: Incoming, *, known_before: bool) -> A
 
 
 def _sign_receipt(parts: GatewayParts, transfer: Incoming) -> bytes:
+    demand_standing(parts, transfer)
     lacking = sum(parts.journal.missing(transfer.id))
     if lacking:
         raise ProblemError(
@@ -207,8 +214,6 @@ def _sign_receipt(parts: GatewayParts, transfer: Incoming) -> bytes:
             codes=("chunks-missing",),
             remedy="Ask what is missing, send it, and commit again.",
         )
-    if transfer.state == REVOKED:
-        raise revoked()
     ask_again(parts, transfer)
     offered = kept_offer(parts, transfer)
     parts.journal.set_state(transfer.id, State.CLOSED)
@@ -284,6 +289,23 @@ def _denied(
         decision=decision,
         remedy=remedy,
     )
+
+
+def _expire(parts: GatewayParts, transfer: Incoming) -> None:
+    """End a transfer whose deadline has passed, unless everything is here; repeating it after a crash finishes it.
+
+    Raises:
+        ProblemError: 410, its time is over.
+    """
+    acceptance, statement = _own(parts, parts.table.document(transfer.id, "acceptance") or b"", Acceptance)
+    if parts.clock() < acceptance.deadline or not parts.journal.expire(transfer.id):
+        return
+    deadline = timestamp(acceptance.deadline)
+    payload: dict[str, JSON] = {"deadline": deadline, "chunks": transfer.chunks_total}
+    parts.log.record(parts.event(transfer, "transfer.expired", acceptance.nonce, payload, statement=statement))
+    _purge(parts, transfer)
+    parts.table.save(transfer, state=EXPIRED, step="send", detail=f"not everything had come by {deadline}")
+    raise expired()
 
 
 def _purge(parts: GatewayParts, transfer: Incoming) -> None:

@@ -11,7 +11,7 @@ from engine.audit.witness import Answer
 from engine.digest import JSON, canonical
 from engine.errors import EvidenceError, InputError
 from engine.events import Event, event_id
-from engine.gateway.admission import accept, accept_again, ask_again, issue_receipt
+from engine.gateway.admission import accept, accept_again, ask_again, demand_standing, issue_receipt
 from engine.gateway.evidence import evidence_message, openings, read_tile
 from engine.gateway.incoming import ACCEPTED, COMMITTED, Incoming
 from engine.gateway.offers import read_offer
@@ -62,6 +62,7 @@ class GatewayHandlers:
         found = self._find(peer, transfer)
         if found.state == ACCEPTED:
             ask_again(self._parts, found)
+        demand_standing(self._parts, found)
         return MissingMessage.of(self._parts.journal.missing(transfer))
 
     def commit(self, peer: str, transfer: str) -> ReceiptMessage:

@@ -13,6 +13,7 @@ from engine.gateway.tables import document, incoming
 ACCEPTED = "offered"
 COMMITTED = "validating"
 REVOKED = "denied"
+EXPIRED = "failed"
 UNDER_WAY = frozenset({ACCEPTED, COMMITTED})
 """States in which something may still happen to a transfer."""
 
@@ -23,7 +24,7 @@ class Incoming:
 
     Attributes:
         state: `offered` while chunks may come, `validating` after commit, then `completed` or `quarantined`;
-            `denied` when policy stopped it.
+            `denied` when policy stopped it, `failed` when the deadline of its acceptance passed before that.
     """
 
     id: str

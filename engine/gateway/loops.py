@@ -75,7 +75,7 @@ def finish_arrivals(parts: GatewayParts) -> int:
 
 
 def reauthorize(parts: GatewayParts) -> None:
-    """Ask policy again about every transfer whose chunks may still come; a denial stops it within one chunk."""
+    """Ask policy again about every transfer whose chunks may still come; a denial or its deadline stops it."""
     for transfer in parts.table.in_state(ACCEPTED):
         try:
             ask_again(parts, transfer)

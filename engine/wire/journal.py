@@ -49,15 +49,19 @@ UPDATE incoming_chunk SET received = :now WHERE transfer = :transfer AND EXISTS 
     SELECT 1 FROM incoming_chunk AS other JOIN incoming AS theirs ON theirs.transfer = other.transfer
     WHERE other.sha256 = incoming_chunk.sha256 AND other.size = incoming_chunk.size AND other.received IS NOT NULL
       AND theirs.scope_public = :scope AND theirs.peer = :peer AND theirs.agreement = :agreement
-      AND theirs.state != 'revoked')
+      AND theirs.state NOT IN ('revoked', 'expired'))
 """
 _EXCLUSIVE: Final = """
 SELECT mine.sha256 FROM incoming_chunk AS mine JOIN incoming AS me ON me.transfer = mine.transfer
 WHERE me.transfer = ? AND NOT EXISTS (
     SELECT 1 FROM incoming_chunk AS other JOIN incoming AS theirs ON theirs.transfer = other.transfer
     WHERE other.sha256 = mine.sha256 AND other.received IS NOT NULL AND theirs.transfer != me.transfer
-      AND theirs.scope_public = me.scope_public AND theirs.state != 'revoked')
+      AND theirs.scope_public = me.scope_public AND theirs.state NOT IN ('revoked', 'expired'))
 ORDER BY mine.rowid
+"""
+_EXPIRE: Final = """
+UPDATE incoming SET state = 'expired' WHERE transfer = ? AND state IN ('open', 'expired') AND (state = 'expired'
+    OR EXISTS (SELECT 1 FROM incoming_chunk WHERE incoming_chunk.transfer = incoming.transfer AND received IS NULL))
 """
 
 
@@ -69,6 +73,8 @@ class State(StrEnum):
     """Committed: everything is here."""
     REVOKED = "revoked"
     """Policy stopped it."""
+    EXPIRED = "expired"
+    """Its time was over before everything was here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +178,11 @@ class Journal:
         with self._writing() as db:
             db.execute("UPDATE incoming SET state = ? WHERE transfer = ?", (state, transfer))
 
+    def expire(self, transfer: str) -> bool:
+        """Take no more chunks of a transfer that lacks some: its time is over. Return False if it is here whole."""
+        with self._writing() as db:
+            return db.execute(_EXPIRE, (transfer,)).rowcount > 0
+
     def sizes(self, transfer: str, sha256s: Sequence[str]) -> dict[str, int]:
         """Return the size of those chunks that are still missing; raise for one that the offer does not name.
 
@@ -222,7 +233,7 @@ class Journal:
         return Counts(*self._rows(query, (transfer,))[0])
 
     def exclusive(self, transfer: str) -> list[str]:
-        """Return the chunks that no other transfer of the scope relies on: what to discard once it is revoked."""
+        """Return the chunks that no other transfer of the scope relies on: what to discard once it is stopped."""
         return [row[0] for row in self._rows(_EXCLUSIVE, (transfer,))]
 
     def _prepare(self) -> None:

@@ -90,6 +90,28 @@ class ProblemError(Exception):
         self.problem = Problem(status=status, title=title, detail=detail, codes=codes, decision=decision, remedy=remedy)
 
 
+def revoked() -> ProblemError:
+    """Return the answer about a transfer that policy stopped."""
+    return ProblemError(
+        403,
+        "This transfer was stopped",
+        "policy no longer permits it, and nothing more is taken",
+        codes=("revoked",),
+        remedy="Ask the receiving organization why; a new offer is decided anew.",
+    )
+
+
+def expired() -> ProblemError:
+    """Return the answer about a transfer that was not here whole by the deadline of its acceptance."""
+    return ProblemError(
+        410,
+        "The acceptance has expired",
+        "not everything had come by the deadline that it states, and nothing more is taken",
+        codes=("expired",),
+        remedy="Send it again: that is a new offer, and it is decided anew.",
+    )
+
+
 def read_problem(status: int, body: bytes) -> dict[str, Any]:
     """Return what a partner says about a refusal: known members only, harmless to show.
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from engine.errors import DigestMismatch, InputError, StoreError
 from engine.store.sealer import Sealer
 from engine.wire.journal import Incoming, Journal, State
-from engine.wire.problem import DIGEST_MISMATCH, ProblemError
+from engine.wire.problem import DIGEST_MISMATCH, ProblemError, expired, revoked
 
 
 class ChunkSink(Protocol):
@@ -18,7 +18,7 @@ class ChunkSink(Protocol):
         """Return the transfer that `peer` may send chunks of.
 
         Raises:
-            ProblemError: 404 if there is none of that peer, 403 if it was revoked.
+            ProblemError: 404 if there is none of that peer, 403 if it was revoked, 410 if its time is over.
         """
         ...
 
@@ -35,7 +35,7 @@ class ChunkSink(Protocol):
         """Make chunks durable, and only then note that they are here. Several go into one pack.
 
         Raises:
-            ProblemError: 422 if a digest differs, 403 if the transfer was revoked, 507 if the disk is full.
+            ProblemError: 422 if a digest differs, 403 or 410 as `admit`, 507 if the disk is full.
         """
         ...
 
@@ -64,7 +64,9 @@ class JournalSink:
             # One answer for both: nobody learns which transfers others have.
             raise ProblemError(404, "No such transfer", codes=("unknown-transfer",))
         if incoming.state is State.REVOKED:
-            raise _revoked()
+            raise revoked()
+        if incoming.state is State.EXPIRED:
+            raise expired()
         return incoming
 
     def wanted(self, incoming: Incoming, chunks: Sequence[tuple[str, int]]) -> frozenset[str]:
@@ -107,16 +109,6 @@ class JournalSink:
             if scope_public not in self._sealers:
                 self._sealers[scope_public] = Sealer(self._store, scope_public, self._names_key)
             return self._sealers[scope_public]
-
-
-def _revoked() -> ProblemError:
-    return ProblemError(
-        403,
-        "This transfer was stopped",
-        "policy no longer permits it, and nothing more is taken",
-        codes=("revoked",),
-        remedy="Ask the receiving organization why; a new offer is decided anew.",
-    )
 
 
 def _closed() -> ProblemError:

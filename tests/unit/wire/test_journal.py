@@ -89,6 +89,35 @@ def test_what_a_revoked_transfer_brought_is_not_inherited(journal: Journal) -> N
     assert journal.missing("two") == [True]
 
 
+def test_a_transfer_expires_only_while_it_lacks_something_and_takes_nothing_more(journal: Journal) -> None:
+    create(journal, "whole", A)
+    create(journal, "partial", A, B)
+    create(journal, "revoked", C)
+    journal.mark("whole", [A])
+    journal.mark("partial", [A])
+    journal.set_state("revoked", State.REVOKED)
+
+    assert [journal.expire(each) for each in ("whole", "partial", "partial", "revoked", "unknown")] == [
+        False,
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert not journal.mark("partial", [B])
+    assert journal.mark("whole", [A])
+
+
+def test_what_an_expired_transfer_brought_is_neither_inherited_nor_relied_on(journal: Journal) -> None:
+    create(journal, "expired", A, B)
+    journal.mark("expired", [A])
+    journal.expire("expired")
+    create(journal, "anew", A, B)
+    assert journal.missing("anew") == [True, True]
+    journal.mark("anew", [A])
+    assert (journal.exclusive("expired"), journal.exclusive("anew")) == ([B], [A, B])
+
+
 def test_what_to_discard_is_what_nobody_else_relies_on(journal: Journal) -> None:
     create(journal, "one", A, B, C)
     create(journal, "two", B)

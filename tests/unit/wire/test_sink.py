@@ -68,6 +68,16 @@ def test_a_transfer_that_is_revoked_while_a_chunk_is_sealed_does_not_get_it(
     assert journal.missing("t") == [True, True]
 
 
+def test_a_transfer_that_expires_while_a_chunk_is_sealed_does_not_get_it(
+    sink: JournalSink, incoming: Incoming, journal: Journal
+) -> None:
+    journal.expire("t")
+    with pytest.raises(ProblemError) as refusal:
+        sink.keep(incoming, BLOBS)
+    assert (refusal.value.problem.status, refusal.value.problem.codes) == (410, ("expired",))
+    assert journal.missing("t") == [True, True]
+
+
 def test_a_transfer_that_is_committed_while_a_chunk_is_sealed_does_not_acknowledge_it(
     sink: JournalSink, incoming: Incoming, journal: Journal
 ) -> None:
