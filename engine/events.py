@@ -8,12 +8,15 @@ pseudonym instead.
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Protocol
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
 
 from engine.digest import JSON, canonical
 
 Clock = Callable[[], datetime]
+
+SKEW: Final = timedelta(minutes=5)
+"""How far the clocks of two organizations, or of one machine before and after a restart, may be apart."""
 
 
 def system_clock() -> datetime:

@@ -7,6 +7,7 @@ cosignatures as further lines of the same note.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from engine.audit.merkle import HASH_SIZE
@@ -20,6 +21,7 @@ from engine.audit.note import (
     split_note,
 )
 from engine.errors import BadSignature, InputError
+from engine.events import SKEW
 
 _DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 
@@ -71,6 +73,27 @@ def parse_checkpoint(text: bytes) -> Checkpoint:
     if len(root) != HASH_SIZE:
         raise _malformed(f"has a root of {len(root)} bytes instead of {HASH_SIZE}")
     return Checkpoint(origin, parse_decimal(size, what="the checkpoint's size"), root)
+
+
+def demand_cosigned_within(signed: Signed, size: int, recorded: datetime, now: datetime) -> None:
+    """Refuse a cosignature from before what it is of, or from the future: it would spoil all that is proved with it.
+
+    Args:
+        signed: the cosignature.
+        size: how many entries it is of.
+        recorded: when the last of them was recorded.
+        now: the time.
+
+    Raises:
+        BadSignature: its time is further from both than clocks may be apart, or it carries none.
+    """
+    earliest, latest = (recorded - SKEW).timestamp(), (now + SKEW).timestamp()
+    if signed.time is None or not earliest <= signed.time <= latest:
+        raise BadSignature(
+            f"{signed.key.name} cosigned {size} entries at {signed.time} s after 1970, "
+            f"expected a time from {earliest:.0f} to {latest:.0f}",
+            remedy="Compare the clocks of this machine and of the witness.",
+        )
 
 
 def read_checkpoint(note: bytes) -> Checkpoint:

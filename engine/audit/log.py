@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from engine.audit import schema
 from engine.audit.batch import Batch, Request
-from engine.audit.checkpoint import Checkpoint
+from engine.audit.checkpoint import Checkpoint, demand_cosigned_within
 from engine.audit.entry import COLUMNS, SALT_SIZE, Entry, Sealed, parse_entry, parse_leaf, seal
 from engine.audit.erasure import ERASED, named_by
 from engine.audit.head import Head, demand_proof, load_head
@@ -29,10 +29,7 @@ from engine.audit.note import NoteKey, NoteSigner, open_note, parse_signature, s
 from engine.audit.reader import LogReader
 from engine.audit.tiles import TileTree
 from engine.errors import InputError, LadingError, LogTampered, WorkspaceError
-from engine.events import Clock, Event, Recorded, timestamp
-
-CLOCK_SKEW: Final = timedelta(minutes=5)
-"""How far the clock may be behind the newest entry before the log refuses to go on."""
+from engine.events import SKEW, Clock, Event, Recorded, timestamp
 
 _PATIENCE_SECONDS: Final = 0.5
 """How long a caller trusts whoever came first to commit for it; that one may have been interrupted."""
@@ -167,17 +164,18 @@ class AuditLog:
         """Return the newest decisions about a transfer; see `LogReader.decisions`."""
         return self._reader.decisions(transfer, most)
 
-    def add_cosignature(self, size: int, lines: bytes, witness: NoteKey) -> None:
-        """Keep a witness's cosignature of the checkpoint at `size`; the first one of each witness stays.
+    def add_cosignature(self, size: int, lines: bytes, *witnesses: NoteKey) -> None:
+        """Keep the cosignatures of witnesses of the checkpoint at `size`; the first one of each witness stays.
 
         Args:
             size: the size of the checkpoint that was cosigned, any that this log once had.
-            lines: the witness's answer, one or more signature lines; others' lines are passed over.
-            witness: the pinned key that must have signed.
+            lines: what a witness answered, one or more signature lines; others' lines are passed over.
+            witnesses: pinned keys, one of which must have signed.
 
         Raises:
             InputError: the lines are malformed, or the log never had that size.
-            BadSignature: the witness did not sign this log's checkpoint at that size.
+            BadSignature: no witness signed this log's checkpoint at that size, or one says that it did at a time when
+                it cannot have.
         """
         with self._commit_lock, schema.mapped(self._path), self._transaction():
             known = self._current_head().edge.range.size
@@ -187,12 +185,18 @@ class AuditLog:
                     remedy="Ask the witness to cosign this log's own checkpoint.",
                 )
             note = self._sign(size, self._tree().root(size))
-            open_note(note + lines, [witness])
-            line = next(
-                line for line in split_note(note + lines)[1] if parse_signature(line)[:2] == (witness.name, witness.id)
-            )
+            signatures = open_note(note + lines, witnesses).signatures
+            by_key = {parse_signature(line)[:2]: f"{line}\n" for line in reversed(split_note(note + lines)[1])}
             self._db.execute("INSERT OR IGNORE INTO checkpoint VALUES (?, ?)", (size, note))
-            self._db.execute("INSERT OR IGNORE INTO cosignature VALUES (?, ?, ?)", (size, witness.name, f"{line}\n"))
+            for signed in signatures:
+                demand_cosigned_within(signed, size, self._time_of(size - 1), self._clock())
+                kept = (size, signed.key.name, by_key[signed.key.name, signed.key.id])
+                self._db.execute("INSERT OR IGNORE INTO cosignature VALUES (?, ?, ?)", kept)
+
+    def _time_of(self, index: int) -> datetime:
+        """Return when an entry was recorded; long ago before the first."""
+        row = self._db.execute("SELECT time FROM event WHERE idx = ?", (index,)).fetchone()
+        return datetime.fromisoformat(row[0]) if row else datetime(1970, 1, 2, tzinfo=UTC)
 
     @contextmanager
     def exclusively(self) -> Iterator[sqlite3.Connection]:
@@ -358,7 +362,7 @@ class AuditLog:
         if written >= newest:
             return written
         behind = datetime.fromisoformat(newest) - now
-        if behind > CLOCK_SKEW:
+        if behind > SKEW:
             raise WorkspaceError(
                 f"the clock says {timestamp(now)}, the newest entry of the audit log is of {newest}",
                 remedy="Set the machine's clock. Nothing was recorded.",

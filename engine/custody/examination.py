@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,16 +11,17 @@ from engine.audit.note import decode_base64, open_note
 from engine.checks.signatures import Evidence, check_signatures
 from engine.custody.account import Account, Statement
 from engine.custody.annex import Annex
+from engine.custody.answers import check_answer
 from engine.custody.approvals import check_approvals
 from engine.custody.bill import ABSENT, BILL_TYPE, AnnexNamed, Bill, BillV1, SealedBill, seal_text
 from engine.custody.decisions import DecisionTold, demand_cited, found_by, told_decisions
 from engine.custody.earlier import tell_earlier
 from engine.custody.grading import Grading, keys_of
 from engine.custody.logs import RECEIVER_EVENTS, SENDER_EVENTS, ProvedLog, demand_events, open_further, prove_log
-from engine.custody.statements import Acceptance, Answer, DeliveryReceipt, Offer, Verdict, check_answer
+from engine.custody.statements import Acceptance, Answer, DeliveryReceipt, Offer, Verdict
 from engine.digest import JSON, canonical, sha256
 from engine.errors import EvidenceError, InputError, IntegrityError, SignatureError
-from engine.events import timestamp
+from engine.events import SKEW, timestamp
 from engine.manifest import Manifest, parse_manifest
 from engine.signing.organization_trust import Signed
 from engine.signing.trust_document import TrustDocument
@@ -30,8 +31,6 @@ from engine.text import printable
 if TYPE_CHECKING:
     from pyrage.x25519 import Identity
 
-SKEW: Final = timedelta(minutes=5)
-"""How far the clocks of two organizations may be apart."""
 
 _ANSWERS: Final[Mapping[str, type[Answer]]] = {"acceptance": Acceptance, "receipt": DeliveryReceipt, "verdict": Verdict}
 
@@ -319,7 +318,8 @@ class Examination:
     def _check_times(self, logs: Iterable[ProvedLog]) -> None:
         """Hold the statements to their order, and to the witnesses' clocks that saw them logged.
 
-        The offer comes before its answers; nothing that a cosigned log holds is younger than the cosignature.
+        The offer comes before its answers; nothing that a cosigned log holds is younger than the cosignature, as far
+        as the clocks of signer and witness agree with that of the log between them.
         """
         times = dict(self._times)
         order = [name for name in ("offer", "acceptance", "receipt", "verdict") if name in times]
@@ -329,7 +329,7 @@ class Examination:
         newest = max(times[name] for name in order)
         for log in logs:
             for seen in log.signed.cosigned:
-                if (seen.time or 0) < (newest - SKEW).timestamp():
+                if (seen.time or 0) < (newest - 2 * SKEW).timestamp():
                     by = _witness(seen.key.name)
                     raise _broken(f"{by} saw the log of {log.owner} before the last statement in it was signed")
 

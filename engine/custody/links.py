@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, TypeVar
 
+from engine.custody.answers import check_answer
 from engine.custody.statements import (
     CustodyLink,
     DeliveryReceipt,
     Offer,
     Predicate,
     Verdict,
-    check_answer,
 )
 from engine.digest import JSON, canonical, sha256
 from engine.errors import BadSignature, UnknownRoot, UntrustedIdentity

@@ -359,28 +359,3 @@ def _json(value: Any) -> Any:
             return [_json(each) for each in value]
         case _:
             return value
-
-
-def check_answer(answer: Answer, offer: Offer, offer_payload: bytes) -> None:
-    """Check that a receiver's statement answers exactly this offer.
-
-    Raises:
-        BadSignature: it is bound to another transfer, offer, artifact, agreement or organization.
-    """
-    expected = {
-        "transfer": offer.transfer,
-        "sender": offer.sender,
-        "receiver": offer.receiver,
-        "artifact": offer.artifact,
-        "agreement": offer.agreement,
-        "offer": sha256(offer_payload),
-    }
-    if isinstance(answer, DeliveryReceipt):
-        expected |= {"manifest": offer.manifest, "chunks": offer.chunks}
-    for field, value in expected.items():
-        found = getattr(answer, field)
-        if found != value:
-            raise BadSignature(
-                f"the {answer.predicate_type()} statement is about {field} {found}, expected {value}",
-                remedy="It belongs to another handoff: do not accept it.",
-            )

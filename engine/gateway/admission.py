@@ -9,7 +9,7 @@ from engine.digest import JSON, canonical, sha256
 from engine.errors import EvidenceError, InputError
 from engine.events import timestamp
 from engine.gateway.incoming import ACCEPTED, COMMITTED, EXPIRED, REVOKED, Incoming
-from engine.gateway.offers import Offered, ask_receive, check_current, check_onward, examine, read_offer
+from engine.gateway.offers import Offered, ask_receive, check_current, check_terms, examine, read_offer
 from engine.gateway.parts import GatewayParts
 from engine.policy.facts import PARTNER_ZONE
 from engine.policy.model import Decision
@@ -35,7 +35,7 @@ def accept(parts: GatewayParts, offered: Offered, zone: str) -> Accepted:
     Raises:
         ProblemError: policy denies; the partner learns the decision's id and what may be disclosed.
     """
-    check_current(parts, offered.offer)
+    check_current(parts, offered)
     transfer = _incoming(parts, offered)
     try:
         parts.remember(offered.offer.sender, offered.offer.own_checkpoint.encode())
@@ -45,7 +45,7 @@ def accept(parts: GatewayParts, offered: Offered, zone: str) -> Accepted:
     try:
         parts.registry.check_free(offered.manifest)
         standing = parts.standing(offered.offer.agreement)
-        check_onward(offered.offer, standing)
+        check_terms(offered.offer, standing)
     except InputError as error:
         raise _denied(parts, transfer, str(error), codes=("offer-denied",)) from None
     _record_custody(parts, transfer, offered)

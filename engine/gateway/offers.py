@@ -1,7 +1,7 @@
 """Examining an offer: who made it, whether it is whole, and whether policy takes it."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 from typing import Final
 
 from engine.agreement import Standing
@@ -10,7 +10,7 @@ from engine.custody.links import Link, examine_chain
 from engine.custody.statements import Offer, OnwardTerms
 from engine.digest import canonical, sha256
 from engine.errors import EvidenceError, InputError, LadingError
-from engine.events import Event, event_id
+from engine.events import SKEW, Event, event_id, timestamp
 from engine.findings import Report
 from engine.gateway.parts import RESERVE_BYTES, GatewayParts
 from engine.manifest import ChunkMap, Manifest, parse_chunk_map, parse_manifest
@@ -21,8 +21,6 @@ from engine.transfer.facts import agreement_facts, artifact_facts, onward_facts
 from engine.wire.messages import OfferMessage
 from engine.wire.problem import ProblemError
 
-SKEW: Final = timedelta(minutes=5)
-"""How far a partner's clock may be ahead of ours."""
 WHY_LIMIT: Final = 2000
 """The most characters that are kept of a reason: what a partner sent may be in it."""
 
@@ -34,6 +32,7 @@ class Offered:
     Attributes:
         offer: what was signed.
         digest: SHA-256 of the signed statement.
+        signed: when it was signed, by the clock of its sender.
         manifest: what is offered.
         chunks: how it is cut.
         message: everything that came, as it came.
@@ -42,6 +41,7 @@ class Offered:
 
     offer: Offer
     digest: str
+    signed: datetime
     manifest: Manifest
     chunks: ChunkMap
     message: OfferMessage
@@ -73,7 +73,7 @@ def read_offer(parts: GatewayParts, peer: str, message: OfferMessage) -> Offered
         raise ProblemError(400, "The offer is about another artifact than it carries", codes=("offer-mismatch",))
     digest = sha256(signed.payload)
     chain = _read_chain(parts, offer, digest, manifest, message)
-    return Offered(offer, digest, manifest, chunks, message, chain)
+    return Offered(offer, digest, signed.time, manifest, chunks, message, chain)
 
 
 def _read_chain(
@@ -167,12 +167,18 @@ def ask_receive(
     )
 
 
-def check_onward(offer: Offer, standing: Standing) -> None:
-    """Check that what an offer lets others know of the agreement is what the agreement says.
+def check_terms(offer: Offer, standing: Standing) -> None:
+    """Check that an offer was made while its agreement binds, and lets others know of it what it says.
 
     Raises:
-        InputError: it says something else. To say nothing is the sender's right.
+        InputError: it is from before, or says something else. To say nothing is the sender's right.
     """
+    if offer.issued < standing.agreement.effective:
+        raise InputError(
+            f"the offer is of {timestamp(offer.issued)}, its agreement binds from "
+            f"{timestamp(standing.agreement.effective)}",
+            remedy="Make a new offer.",
+        )
     if offer.onward is not None and offer.onward != OnwardTerms.of_agreement(standing.agreement):
         raise InputError(
             "the offer tells other terms of onward transfer than its agreement has",
@@ -180,14 +186,14 @@ def check_onward(offer: Offer, standing: Standing) -> None:
         )
 
 
-def check_current(parts: GatewayParts, offer: Offer) -> None:
+def check_current(parts: GatewayParts, offered: Offered) -> None:
     """Check that an offer may be accepted now.
 
     Raises:
         ProblemError: 409, it has expired or is from the future.
     """
-    now = parts.clock()
-    if offer.expires <= now or offer.issued > now + SKEW:
+    now, offer = parts.clock(), offered.offer
+    if offer.expires <= now or max(offer.issued, offered.signed) > now + SKEW:
         raise ProblemError(
             409,
             "The offer is not valid now",

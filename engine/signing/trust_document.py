@@ -12,7 +12,7 @@ Specifications: after The Update Framework 1.0, section 5.3 (update the root rol
 import base64
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
@@ -33,14 +33,13 @@ from pydantic import (
 
 from engine.digest import canonical, parse_canonical, sha256
 from engine.errors import BadSignature, InputError
-from engine.events import timestamp
+from engine.events import SKEW, timestamp
 from engine.signing.identity import AllowedIdentity, Issuer, Organization
 from engine.signing.organization_trust import TRUST_CONFIG_LIMIT
 from engine.signing.reasons import brief
 
 KEPT: Final = 64  # documents that were read last: each question about what a partner signed reads its document
 LIMIT: Final = TRUST_CONFIG_LIMIT + (1 << 20)  # bytes of the whole file
-_SKEW: Final = timedelta(minutes=5)  # how far the partner's clock may be ahead of ours
 _MOST_KEYS: Final = 16
 _REMEDY: Final = "Ask the organization for its newest trust document, over a channel you already trust."
 
@@ -221,7 +220,7 @@ def verify_trust(data: bytes, *, now: datetime, previous: TrustDocument | None) 
             raise _untrusted(document, f"expected version {previous.version + 1} after {previous.version}")
     if document.expires <= now:
         raise _untrusted(document, f"it expired at {timestamp(document.expires)}")
-    if document.issued > now + _SKEW:
+    if document.issued > now + SKEW:
         raise _untrusted(document, f"it was issued at {timestamp(document.issued)}, which is in the future")
     return document
 

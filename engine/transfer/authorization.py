@@ -14,11 +14,11 @@ from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 from engine.custody.statements import Authorization, fresh_nonce, plan_digest
+from engine.events import SKEW
 from engine.transfer.outgoing import Outgoing
 from engine.transfer.parts import Parts
 
 LIFE: Final = timedelta(hours=4)
-SKEW: Final = timedelta(minutes=5)
 SIGNATURES: Final = ("model-signature", "manifest-attestation", "origin-unknown")
 NEVER_WAIVED: Final = (
     "agreement-other-text",

@@ -15,7 +15,7 @@ from engine.audit.witness import add_checkpoint_body, ask_for_cosignature
 from engine.custody.bill import Opening
 from engine.custody.logs import unlock
 from engine.digest import canonical
-from engine.errors import InputError, LogTampered, Refused
+from engine.errors import BadSignature, InputError, LogTampered, Refused
 from engine.events import Event, event_id
 from engine.transfer.partner import Partner
 from engine.transfer.parts import Parts
@@ -32,15 +32,21 @@ def seek_cosignature(parts: Parts, partner: Partner, organization: str, note: by
         note: the checkpoint; the newest one if None.
 
     Returns:
-        False when the witness refused; that is recorded, and an alarm, but it does not undo a delivery.
+        False when the witness refused, or its cosignature does not count; that is recorded, and an alarm, but it does
+        not undo a delivery.
     """
     note = note or parts.recorder.checkpoint()
     size = read_checkpoint(note).size
     status, answer = ask_for_cosignature(partner.add_checkpoint, parts.prove_consistency, note)
+    why = answer.decode("utf-8", "replace")
     if status == HTTPStatus.OK:
-        keep_cosignature(parts, organization, size, answer)
-        return True
-    parts.recorder.record(_witnessed("witness.refused", parts, organization, size, answer.decode("utf-8", "replace")))
+        try:
+            keep_cosignature(parts, organization, size, answer)
+        except (BadSignature, InputError) as error:
+            why = str(error)
+        else:
+            return True
+    parts.recorder.record(_witnessed("witness.refused", parts, organization, size, why))
     return False
 
 

@@ -24,12 +24,10 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from engine.errors import InputError, UsageError
-from engine.events import Clock
+from engine.events import SKEW, Clock
 
 AUTHORITY_LIFE: Final = timedelta(days=3653)
 LONGEST_LEAF: Final = timedelta(hours=1)
-SKEW: Final = timedelta(minutes=5)
-"""How far a partner's clock may be behind ours without refusing a fresh certificate."""
 
 
 @dataclass(frozen=True, slots=True)

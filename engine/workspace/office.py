@@ -283,8 +283,7 @@ class Office:
         Raises:
             BadSignature: none of the partner's pinned witness keys made it.
         """
-        for vkey in self.trust.partner(organization).witness_keys:
-            self.log.add_cosignature(size, lines, NoteKey.parse(vkey))
+        self.log.add_cosignature(size, lines, *map(NoteKey.parse, self.trust.partner(organization).witness_keys))
         self.remember_own()
 
     @contextmanager

@@ -1,6 +1,8 @@
 """Witnessing among two organizations and a third party: rounds, alarms, and logs that contradict themselves."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from engine.audit.checkpoint import Checkpoint, read_checkpoint
-from engine.audit.note import NoteSigner
+from engine.audit.note import NoteSigner, split_note
 from engine.audit.remembered import Remembered
 from engine.audit.witness import add_checkpoint_body
 from engine.demo.model import make_model
@@ -170,6 +172,37 @@ def test_a_second_history_at_the_witness_is_refused_and_logged_on_both_sides(two
     assert len(acme.entries("witness.refused")) == 1
     assert len(borealis.entries("witness.conflict")) == 1
     assert borealis.office.witness.last(acme.office.origin) == last
+
+
+@pytest.mark.parametrize("seconds", [-(10**9), 2**61])
+def test_a_partner_whose_witness_lies_about_the_time_spoils_neither_handoff_nor_report(
+    two: PartnerSimulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: int
+) -> None:
+    witness = two.borealis.office.witness
+    cosign = witness._signer.cosign
+    monkeypatch.setattr(witness._signer, "cosign", lambda text, time: cosign(text, time + seconds))
+
+    sent = two.send(packed(two, tmp_path))
+
+    assert sent["state"] == "completed"
+    [refused, *_] = two.acme.entries("witness.refused")
+    assert "cosigned" in (refused.payload or {})["why"]
+    assert two.acme.entries("witness.received") == []
+    [told] = witness_report(two.acme.home, two.clock())["witnesses"]  # type: ignore[misc]
+    assert told["time"] is None  # type: ignore[index, call-overload]
+
+
+def test_a_time_that_an_older_log_kept_breaks_no_report(two: PartnerSimulator, tmp_path: Path) -> None:
+    two.send(packed(two, tmp_path))
+    log = two.acme.office.log
+    line = two.borealis.office.witness._signer.cosign(split_note(log.checkpoint())[0], 2**61).decode()
+    with closing(sqlite3.connect(two.acme.office.layout.audit_database)) as db, db:
+        db.execute("INSERT OR IGNORE INTO checkpoint VALUES (?, ?)", (log.size, log.checkpoint()))
+        db.execute("INSERT INTO cosignature VALUES (?, ?, ?)", (log.size, BOREALIS + "/lading/witness", line))
+
+    [told] = witness_report(two.acme.home, two.clock())["witnesses"]  # type: ignore[misc]
+
+    assert (told["size"], told["time"]) == (log.size, None)  # type: ignore[index, call-overload]
 
 
 def test_nothing_is_cosigned_that_contradicts_what_an_offer_showed(two: PartnerSimulator) -> None:

@@ -43,6 +43,9 @@ VALUES = (
 )
 
 
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+
 class Evidence:
     """A log on disk, copies of it as it once was, and what is remembered of it."""
 
@@ -62,11 +65,11 @@ class Evidence:
                 key=key,
                 pseudonym_key=b"p" * 32,
                 source="spiffe://acme.example/gateway",
-                clock=lambda: datetime(2026, 6, 1, tzinfo=UTC),
+                clock=lambda: NOW,
             ) as log:
                 log.record_many([event(number) for number in range(log.size, size)])
                 if size != SIZES[-1]:
-                    line = self.witness.cosign(split_note(log.checkpoint())[0], 1_780_000_000)
+                    line = self.witness.cosign(split_note(log.checkpoint())[0], int(NOW.timestamp()))
                     log.add_cosignature(size, line, self.witness.key)
                 self.remembered.append(log.checkpoint())
             self.older.append(Path(shutil.copy(self.path, folder / f"{size}.db")))

@@ -12,14 +12,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from engine.digest import JSON
 from engine.errors import BadSignature
-from engine.events import timestamp
+from engine.events import SKEW, timestamp
 from engine.signing.organization_trust import Signed
 from engine.signing.statement import statement
 
 POLICY_APPROVAL: Final = "urn:lading:policy-approval:v1"
 APPROVAL_LIFE: Final = timedelta(hours=4)
-SKEW: Final = timedelta(minutes=5)
-"""How far ahead the moment of signing may be of the moment of use."""
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Line = Annotated[str, Field(min_length=1, max_length=2000)]

@@ -1,8 +1,9 @@
 """Who witnesses this log, how far each got, and whether the witness policy is met. Needs no owner."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
 
@@ -199,7 +200,7 @@ def _describe(
     witness: KnownWitness, signed: SignedCheckpoint | None, policy: WitnessPolicy, now: datetime
 ) -> dict[str, JSON]:
     times = [one.time for one in signed.cosigned if one.key == witness.key and one.time] if signed else []
-    cosigned = datetime.fromtimestamp(max(times), now.tzinfo) if times else None
+    cosigned = _moment(max(times)) if times else None
     return {
         "name": witness.name,
         "kind": witness.kind,
@@ -210,3 +211,10 @@ def _describe(
         "age_seconds": int((now - cosigned).total_seconds()) if cosigned else None,
         "in_policy": any(key.public == witness.key.public for key in policy.witnesses.values()),
     }
+
+
+def _moment(seconds: int) -> datetime | None:
+    """Return a time in UTC; None if no clock ever shows it, as older logs may hold it."""
+    with suppress(ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(seconds, UTC)
+    return None

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from engine.custody.answers import check_answer
 from engine.custody.statements import (
     PREDICATE_TYPES,
     Acceptance,
@@ -19,7 +20,6 @@ from engine.custody.statements import (
     Offer,
     Predicate,
     Verdict,
-    check_answer,
     fresh_nonce,
     fresh_transfer,
 )

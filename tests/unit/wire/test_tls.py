@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from engine.errors import InputError, UntrustedPeer, UsageError
-from engine.wire.authority import SKEW, GatewayCA, gateway_id
+from engine.events import SKEW
+from engine.wire.authority import GatewayCA, gateway_id
 from engine.wire.tls import DER_LIMIT, client_context, identify, peer_organization
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
