@@ -6,7 +6,7 @@
     arrival    what happens after the last byte: checks, verdict, release or quarantine
     handlers   the answers to partners' requests (implements `engine.wire.control.Handlers`)
     checkpoints    what partners' logs showed, held against each other; `third_parties` are asked to cosign ours
-    refusals   what listeners refused by themselves, recorded
+    refusals   what was refused to whoever proved nothing, counted and recorded
     loops      witnessing, asking policy again, finishing what a crash left
 
 INVARIANTS

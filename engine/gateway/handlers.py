@@ -39,7 +39,7 @@ class GatewayHandlers:
     Args:
         parts: the rooms it works with.
         arrived: called with a transfer's id once its receipt is durable; starts the arrival checks.
-        refusals: records what listeners refused.
+        refusals: counts and records what was refused to whoever proved nothing.
     """
 
     def __init__(self, parts: GatewayParts, arrived: Callable[[str], None], refusals: Refusals) -> None:
@@ -159,17 +159,24 @@ class GatewayHandlers:
             self._parts.checkpoints.remember(peer, note)
             return
         why = answer.body.decode("utf-8", "replace")[:500]
+        if answer.status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
+            self._refusals.unsigned(peer, claimed.origin, why)
+            return
         if answer.status == HTTPStatus.CONFLICT:
             last = self._parts.witness.last(claimed.origin)
             if last is None or claimed.size >= last.size:
                 return  # the partner asks from which size to prove
-            why = f"{last.size} entries were cosigned before"
+            why = "more entries were cosigned before"
         if answer.status == HTTPStatus.UNPROCESSABLE_ENTITY:
             self._parts.checkpoints.unproven(peer, note)
         if answer.status != HTTPStatus.BAD_REQUEST:
             self._parts.log.record(self._witness_event("witness.refused", peer, claimed, why))
 
     def _witness_event(self, kind: str, peer: str, claimed: Checkpoint, why: str) -> Event:
+        """Return what became of a checkpoint that its log signed; the same of the same checkpoint is the same event.
+
+        INVARIANT: `why` is one of a few texts, or one checkpoint could be recorded without end.
+        """
         payload: dict[str, JSON] = {"origin": claimed.origin, "size": claimed.size, "why": why}
         return Event(
             id=event_id(claimed.origin, f"{kind}:{claimed.size}:{claimed.root.hex()}" + (f":{why}" if why else "")),

@@ -1,16 +1,22 @@
-"""What listeners refuse by themselves stands in the log, and nobody fills the log by being refused."""
+"""What is refused to whoever proved nothing stands in the log, and nobody fills the log by being refused."""
 
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from engine.audit.checkpoint import Checkpoint
+from engine.audit.note import NoteSigner
+from engine.audit.witness import add_checkpoint_body
 from engine.errors import WorkspaceError
 from engine.events import Event
 from engine.wire.messages import Refusal, RefusalsMessage
+from engine.workspace.keys import signing_key
+from engine.workspace.witness.round import WitnessRound
 from tests.integration.simulator import ACME, PartnerSimulator
-from tests.integration.test_witnessing import packed
+from tests.integration.test_witnessing import happen, packed
 
 DAMAGED = "digest-mismatch"
 
@@ -31,6 +37,14 @@ def chunks(transfer: str, count: int, why: str = "other bytes") -> Refusal:
 
 def strangers(cause: Any, count: int, why: str = "a stranger", transfer: str | None = None) -> Refusal:
     return Refusal(cause=cause, count=count, transfer=transfer, why=why)
+
+
+def ask_to_witness(two: PartnerSimulator, size: int, key: Ed25519PrivateKey) -> int:
+    """Ask Borealis, as Acme, to cosign a checkpoint of Acme's log that a key signed; return the status."""
+    origin = two.acme.office.origin
+    text = Checkpoint(origin, size, bytes(32)).text()
+    body = add_checkpoint_body(0, (), text + b"\n" + NoteSigner(origin, key).sign(text))
+    return two.borealis.handlers.add_checkpoint(ACME, body)[0]
 
 
 def told(two: PartnerSimulator, kind: str) -> list[Any]:
@@ -116,3 +130,47 @@ def test_what_could_not_be_recorded_is_recorded_later(
     tell(two, chunks(transfer, 2))
 
     assert [each["count"] for each in told(two, "chunk.refused")] == [5]
+
+
+def test_checkpoints_that_no_log_signed_make_one_entry_for_their_partner_and_are_counted(two: PartnerSimulator) -> None:
+    stranger = Ed25519PrivateKey.generate()
+
+    answers = {ask_to_witness(two, size, stranger) for size in range(1, 301)}
+
+    assert answers == {403}
+    [entry] = two.borealis.entries("witness.refused")
+    assert entry.public["partner"] == ACME
+    two.borealis.clock.advance(timedelta(minutes=11))
+    two.borealis.refusals.record()
+    seen = told(two, "witness.refused")
+    assert [(each["cause"], each["count"], each["origin"]) for each in seen] == [
+        ("unsigned", count, two.acme.office.origin) for count in (1, 299)
+    ]
+    assert all("signed by none of the known keys" in each["why"] for each in seen)
+
+
+def test_what_a_partners_log_did_sign_is_recorded_each_among_a_flood_that_it_did_not(two: PartnerSimulator) -> None:
+    WitnessRound(two.acme.office).run()
+    stranger, own = Ed25519PrivateKey.generate(), signing_key(two.acme.office.layout.keys, "log")
+    for size in range(1, 51):
+        ask_to_witness(two, size, stranger)
+
+    answers = [ask_to_witness(two, size, own) for size in (2, 1, 2, 1)]
+
+    assert answers == [409] * 4
+    seen = told(two, "witness.refused")
+    assert [each["size"] for each in seen if "size" in each] == [2, 1]
+    assert [each["count"] for each in seen if "count" in each] == [1]
+
+
+def test_a_checkpoint_from_before_is_recorded_once_however_the_log_grows(two: PartnerSimulator) -> None:
+    acme, borealis = two.acme, two.borealis
+    rolled_back = add_checkpoint_body(0, (), acme.office.log.checkpoint())
+    for number in range(5):
+        happen(acme, number)
+        WitnessRound(acme.office).run()
+
+        assert borealis.handlers.add_checkpoint(ACME, rolled_back)[0] == 409
+
+    [entry] = borealis.entries("witness.refused")
+    assert (entry.payload or {})["why"] == "more entries were cosigned before"
