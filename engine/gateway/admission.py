@@ -9,7 +9,7 @@ from engine.digest import JSON, canonical, sha256
 from engine.errors import EvidenceError, InputError
 from engine.events import timestamp
 from engine.gateway.incoming import ACCEPTED, COMMITTED, EXPIRED, REVOKED, Incoming
-from engine.gateway.offers import Offered, ask_receive, check_current, check_terms, examine, read_offer
+from engine.gateway.offers import Offered, ask_receive, check_current, check_id, check_terms, examine, read_offer
 from engine.gateway.parts import GatewayParts
 from engine.policy.facts import PARTNER_ZONE
 from engine.policy.model import Decision
@@ -33,9 +33,11 @@ def accept(parts: GatewayParts, offered: Offered, zone: str) -> Accepted:
     """Examine a new offer that came from a network zone, ask policy, and answer with a signed acceptance.
 
     Raises:
-        ProblemError: policy denies; the partner learns the decision's id and what may be disclosed.
+        ProblemError: policy denies; the partner learns the decision's id and what may be disclosed. Or the offer is
+            not current, or its id is none for a new one.
     """
     check_current(parts, offered)
+    check_id(parts, offered.offer)
     transfer = _incoming(parts, offered)
     try:
         parts.remember(offered.offer.sender, offered.offer.own_checkpoint.encode())

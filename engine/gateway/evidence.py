@@ -3,11 +3,13 @@
 import base64
 import json
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from engine.audit.checkpoint import read_checkpoint
 from engine.audit.entry import Entry
 from engine.audit.reader import LogReader
+from engine.custody.extract import extract
 from engine.digest import canonical
 from engine.wire.messages import EvidenceEntry, EvidenceMessage, OpenedMessage
 
@@ -24,8 +26,7 @@ def evidence_message(organization: str, log: LogReader, peer: str, transfer: str
     are never shown, whatever transfer they are about: a partner chooses the ids of its own transfers.
     """
     size = read_checkpoint(note).size
-    found = (entry for entry in log.of_transfer(transfer) if entry.index < size)
-    entries = [entry for entry in found if entry.public.get("partner") == peer]
+    entries = entries_about(log, peer, transfer, size)
     return EvidenceMessage(
         organization=organization,
         checkpoint=note.decode(),
@@ -40,21 +41,31 @@ def evidence_message(organization: str, log: LogReader, peer: str, transfer: str
     )
 
 
-def openings(log: LogReader, peer: str, transfer: str, *, discloses: bool) -> tuple[OpenedMessage, ...]:
+def entries_about(log: LogReader, peer: str, transfer: str, size: int | None = None) -> list[Entry]:
+    """Return the entries about a transfer with a partner that go into evidence.
+
+    Args:
+        log: the log that has them.
+        peer: the partner.
+        transfer: the transfer.
+        size: of the checkpoint under which they are proved; that of the log if None.
+    """
+    found = (entry for entry in log.of_transfer(transfer) if size is None or entry.index < size)
+    return extract([entry for entry in found if entry.public.get("partner") == peer])
+
+
+def openings(entries: Iterable[Entry], *, discloses: bool) -> tuple[OpenedMessage, ...]:
     """Return what a partner may see of the entries about a transfer with it: permits, and what checks found.
 
     A denial is shown only if its record says that a partner may learn every reason of it (`@disclose("partner")`).
     A record has what `policy.mask` masks as `masked`, like the log itself.
 
     Args:
-        log: the log that has them.
-        peer: the partner.
-        transfer: the transfer.
+        entries: of the evidence.
         discloses: whether this organization discloses anything (`policy.disclose`).
     """
     if not discloses:
         return ()
-    entries = (entry for entry in log.of_transfer(transfer) if entry.public.get("partner") == peer)
     return tuple(
         OpenedMessage(
             index=entry.index,

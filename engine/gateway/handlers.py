@@ -12,7 +12,7 @@ from engine.digest import JSON, canonical
 from engine.errors import EvidenceError, InputError
 from engine.events import Event, event_id
 from engine.gateway.admission import accept, accept_again, ask_again, demand_standing, issue_receipt
-from engine.gateway.evidence import evidence_message, openings, read_tile
+from engine.gateway.evidence import entries_about, evidence_message, openings, read_tile
 from engine.gateway.incoming import ACCEPTED, COMMITTED, Incoming
 from engine.gateway.offers import read_offer
 from engine.gateway.parts import GatewayParts
@@ -106,7 +106,7 @@ class GatewayHandlers:
         shown = parts.statements(transfer) if parts.discloses else {}
         return RecordMessage(
             organization=parts.organization,
-            openings=openings(parts.log_about(transfer), peer, transfer, discloses=parts.discloses),
+            openings=openings(entries_about(parts.log_about(transfer), peer, transfer), discloses=parts.discloses),
             statements={name: json.loads(bundle) for name, bundle in shown.items()},
         )
 

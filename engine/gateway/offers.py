@@ -21,6 +21,8 @@ from engine.transfer.facts import agreement_facts, artifact_facts, onward_facts
 from engine.wire.messages import OfferMessage
 from engine.wire.problem import ProblemError
 
+MOST_BEFORE: Final = 100
+"""How many entries the log may have under the id of an offer and still take another: all are of offers it refused."""
 WHY_LIMIT: Final = 2000
 """The most characters that are kept of a reason: what a partner sent may be in it."""
 
@@ -95,7 +97,8 @@ def _read_chain(
             trust=lambda organization: _pinned(parts, organization),
         )
     except EvidenceError as error:
-        parts.log.record(_custody_refused(parts, offer, digest, str(error)))
+        if not _worn_out(parts, offer):
+            parts.log.record(_custody_refused(parts, offer, digest, str(error)))
         raise ProblemError(
             403,
             "The chain of custody does not hold",
@@ -200,6 +203,29 @@ def check_current(parts: GatewayParts, offered: Offered) -> None:
             codes=("offer-expired",),
             remedy="Make a new offer, and compare the clocks of both sides.",
         )
+
+
+def check_id(parts: GatewayParts, offer: Offer) -> None:
+    """Check that the id of a new offer names nothing else, and that the log is not full of what was refused under it.
+
+    INVARIANT: a sender, which chooses the id, cannot bury a transfer in its own log entries, nor in ours of another.
+
+    Raises:
+        ProblemError: 409; nothing is recorded of the offer.
+    """
+    if parts.sent_to(offer.transfer) is not None or _worn_out(parts, offer):
+        raise ProblemError(
+            409,
+            "The offer needs another id",
+            "a transfer the other way has it, or too many offers with it were refused",
+            codes=("offer-reused",),
+            remedy="Make a new offer, with a fresh id.",
+        )
+
+
+def _worn_out(parts: GatewayParts, offer: Offer) -> bool:
+    said = (entry.public.get("partner") for entry in parts.log.of_transfer(offer.transfer))
+    return sum(partner == offer.sender for partner in said) >= MOST_BEFORE
 
 
 def _pinned(parts: GatewayParts, organization: str) -> OrganizationTrust | None:

@@ -12,11 +12,12 @@ from typing import Final
 
 from engine.digest import canonical, sha256
 from engine.events import Event, event_id
-from engine.gateway.evidence import openings
+from engine.gateway.evidence import entries_about, openings
 from engine.wire.messages import CARRIED_ANNEX, AnnexMessage, AnnexRequest
 from engine.wire.problem import ProblemError
 from engine.workspace.custody.annex import bind_annex, own_annex
 from engine.workspace.custody.handoffs import Handoff, find_handoff
+from engine.workspace.custody.logs import belongs
 from engine.workspace.office import Office
 
 MOST_DISCLOSED: Final = 16
@@ -67,11 +68,11 @@ def _expect_allowed(office: Office, asked: AnnexRequest) -> None:
 def _proved(office: Office, handoff: Handoff, asked: AnnexRequest) -> set[int]:
     """Return the entries that the annex may be about, by index: for auditors all, in the clear what is shown anyway."""
     row = handoff.row
-    log = office.logs.about(row.id)
-    entries = {each.index for each in log.of_transfer(row.id) if each.public.get("partner") == row.partner}
-    if not asked.recipients:
-        entries = {each.index for each in openings(log, row.partner, row.id, discloses=True)}
-    return {index for index in entries if index < asked.size}
+    about = entries_about(office.logs.about(row.id), row.partner, row.id, asked.size)
+    entries = [each for each in about if belongs(each.public, row)]
+    if asked.recipients:
+        return {each.index for each in entries}
+    return {each.index for each in openings(entries, discloses=True)}
 
 
 def _record(office: Office, handoff: Handoff, digest: str, recipients: list[str]) -> None:

@@ -2,16 +2,19 @@
 
 import base64
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from engine.audit.checkpoint import open_checkpoint, read_checkpoint
 from engine.audit.entry import Entry, parse_leaf
 from engine.audit.note import NoteKey
 from engine.audit.reader import LogReader
+from engine.custody.extract import extract
 from engine.gateway.evidence import openings
+from engine.gateway.incoming import Incoming
 from engine.transfer.evidence import collect_record, renew_evidence
 from engine.transfer.network import anywhere
+from engine.transfer.outgoing import Outgoing
 from engine.transfer.parts import Parts
 from engine.workspace.office import Office
 from engine.workspace.witness.witnessing import known_witnesses, newest_witnessed
@@ -26,17 +29,18 @@ NEEDED: Final = frozenset({"transfer.offered", "receipt.received", "transfer.acc
 LAST: Final = frozenset({"verdict.received", "verdict.issued"})
 
 
-def own_log(office: Office, partner: str, transfer: str) -> tuple[dict[str, Any], bool]:
-    """Prove the entries of our log about a transfer, opened as far as partners may see them.
+def own_log(office: Office, row: Outgoing | Incoming) -> tuple[dict[str, Any], bool]:
+    """Prove the entries of our log about a transfer's handoff, opened as far as partners may see them.
 
     Returns:
         The evidence as a bill has it, and whether the partner's witness cosigned its checkpoint.
     """
-    log = office.logs.about(transfer)
-    entries = [each for each in log.of_transfer(transfer) if _belongs(each, partner)]
-    note, witnessed = _checkpoint(office, log, partner, entries)
+    log = office.logs.about(row.id)
+    found = [each for each in log.of_transfer(row.id) if belongs(each.public, row)]
+    note, witnessed = _checkpoint(office, log, row.partner, found)
     size = read_checkpoint(note).size
-    shown = openings(log, partner, transfer, discloses=office.settings.policy.disclose)
+    entries = extract([each for each in found if each.index < size])
+    shown = openings(entries, discloses=office.settings.policy.disclose)
     opened = {each.index: {"salt": each.salt, "payload": each.payload} for each in shown}
     return {
         "checkpoint": note.decode(),
@@ -48,20 +52,18 @@ def own_log(office: Office, partner: str, transfer: str) -> tuple[dict[str, Any]
                 "opening": opened.get(each.index),
             }
             for each in entries
-            if each.index < size
         ],
     }, witnessed
 
 
 def partners_log(
-    parts: Parts, partner: str, transfer: str, kept: tuple[bytes | None, bytes | None] | None, events: Collection[str]
+    parts: Parts, row: Outgoing | Incoming, kept: tuple[bytes | None, bytes | None] | None, events: Collection[str]
 ) -> tuple[dict[str, Any], dict[str, Any], bool]:
     """Return what the partner's log proves, opened as far as the partner discloses, and its statements.
 
     Args:
         parts: what reaches the partner.
-        partner: which it is.
-        transfer: about which transfer.
+        row: the transfer.
         kept: evidence and record as they were collected when the transfer ended; what is missing is asked for now.
         events: the types of entries by which the partner's log proves the handoff.
 
@@ -73,31 +75,36 @@ def partners_log(
     """
     evidence, record = kept or (None, None)
     if evidence is None or record is None:
-        gateway = parts.connect(partner, anywhere)
-        evidence = evidence or renew_evidence(parts, gateway, partner, transfer, events)
-        record = collect_record(gateway, partner, transfer, evidence)
+        gateway = parts.connect(row.partner, anywhere)
+        evidence = evidence or renew_evidence(parts, gateway, row.partner, row.id, events)
+        record = collect_record(gateway, row.partner, row.id, evidence)
     proved, told = json.loads(evidence), json.loads(record)
     entries = [
         each | {"opening": told["openings"].get(str(each["index"]))}
         for each in proved["entries"]
-        if not _is_bill(base64.b64decode(each["leaf"]))
+        if _is_of(parse_leaf(base64.b64decode(each["leaf"])), row)
     ]
     return {"checkpoint": proved["checkpoint"], "entries": entries}, dict(told["statements"]), True
 
 
-def _belongs(entry: Entry, partner: str) -> bool:
-    """Say whether an entry is part of the handoff; that a bill was made about it, or an annex given for one, is not."""
-    return entry.public.get("partner") == partner and not entry.type.startswith(BILLS)
+def belongs(public: Mapping[str, str], row: Outgoing | Incoming) -> bool:
+    """Say whether an entry of our log, by its leaf's attributes, is part of a transfer's handoff."""
+    return public.get("partner") == row.partner and _is_of(public, row)
 
 
-def _is_bill(leaf: bytes) -> bool:
-    return parse_leaf(leaf)["type"].startswith(BILLS)
+def _is_of(public: Mapping[str, str], row: Outgoing | Incoming) -> bool:
+    """Say whether an entry is part of a handoff: a bill of it is not, nor what was offered under its id before.
+
+    INVARIANT: a sender, which chooses the id, cannot spoil the bill by offers of other artifacts that were refused.
+    """
+    return not public["type"].startswith(BILLS) and public.get("artifact", row.artifact) == row.artifact
 
 
 def witnessed_checkpoint(office: Office, partner: str, transfer: str) -> bytes:
     """Return, of the checkpoints of our log that hold a transfer, the one that `own_log` takes."""
     log = office.logs.about(transfer)
-    return _checkpoint(office, log, partner, [each for each in log.of_transfer(transfer) if _belongs(each, partner)])[0]
+    entries = (each for each in log.of_transfer(transfer) if each.public.get("partner") == partner)
+    return _checkpoint(office, log, partner, entries)[0]
 
 
 def _checkpoint(office: Office, log: LogReader, partner: str, entries: Iterable[Entry]) -> tuple[bytes, bool]:

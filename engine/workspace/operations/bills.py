@@ -124,19 +124,19 @@ def _evidence(office: Office, call: Call, handoff: Handoff, *, renew: bool) -> d
     kept = None if renew else handoff.document(BILL_EVIDENCE)
     if kept is not None:
         return dict(json.loads(kept))
-    us, partner, transfer = office.organization, handoff.row.partner, handoff.row.id
+    us, row = office.organization, handoff.row
     parts = transfer_parts(office, call)
     shown = handoff.document("evidence"), handoff.document("record")
-    events = SENDER_EVENTS if partner == handoff.sender else RECEIVER_EVENTS
-    theirs, statements, cosigned = partners_log(parts, partner, transfer, None if renew else shown, events)
-    ours, witnessed = own_log(office, partner, transfer)
+    events = SENDER_EVENTS if row.partner == handoff.sender else RECEIVER_EVENTS
+    theirs, statements, cosigned = partners_log(parts, row, None if renew else shown, events)
+    ours, witnessed = own_log(office, row)
     if not witnessed:
         with suppress(WireError):  # without a partner that answers, the evidence is graded for what it is
-            seek_cosignature(parts, parts.connect(partner, anywhere), partner)
-            ours, witnessed = own_log(office, partner, transfer)
+            seek_cosignature(parts, parts.connect(row.partner, anywhere), row.partner)
+            ours, witnessed = own_log(office, row)
     if us == handoff.sender and office.settings.policy.disclose:
-        statements |= {name: json.loads(bundle) for name, bundle in approvals_of(office, transfer).items()}
-    found: dict[str, Any] = {"logs": {us: ours, partner: theirs}, "statements": statements}
+        statements |= {name: json.loads(bundle) for name, bundle in approvals_of(office, row.id).items()}
+    found: dict[str, Any] = {"logs": {us: ours, row.partner: theirs}, "statements": statements}
     if cosigned and witnessed:
         handoff.keep({BILL_EVIDENCE: canonical(found)})
     return found

@@ -1,4 +1,4 @@
-"""What partners may fetch of a log: hash tiles by their own paths, and nothing beside."""
+"""What partners may fetch of a log: hash tiles by their own paths, and what it says of their own transfers."""
 
 from pathlib import Path
 
@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.gateway.evidence import read_tile
+from engine.gateway.evidence import entries_about, evidence_message, openings, read_tile
+from engine.wire.messages import EvidenceMessage, RecordMessage
 from tests.unit.audit.conftest import Acme
 
 HOSTILE = [
@@ -60,3 +61,28 @@ def test_whatever_is_asked_for_is_a_tile_or_nothing(path: str) -> None:
             assert width < 1000
 
     assert read_tile(NoLog(), path) is None  # type: ignore[arg-type] - only its tiles are asked for
+
+
+BURIED = "tr-" + "b" * 24
+PARTNER = "borealis.example"
+
+
+def test_a_transfer_that_was_decided_about_thousands_of_times_has_evidence_and_a_record(acme: Acme) -> None:
+    kinds = ["transfer.offered", *["decision.permit"] * 3000, "decision.deny", *["decision.permit"] * 3000]
+    record = {"record": '{"reasons":["r"],"disclosed":["r"]}', "action": "send"}
+    with acme.open() as log:
+        start = log.size
+        log.record_many(
+            [
+                acme.event(10_000 + number, type=kind, transfer=BURIED, actor="gateway", payload=record)
+                for number, kind in enumerate(kinds)
+            ]
+        )
+        reader = log.reader
+        evidence = evidence_message("acme.example", reader, PARTNER, BURIED, log.checkpoint())
+        shown = openings(entries_about(reader, PARTNER, BURIED), discloses=True)
+
+    kept = [start + number for number in (0, 1, 3000, 3001, 3002, 6001)]
+    assert [each.index for each in EvidenceMessage.parse(evidence.body()).entries] == kept
+    told = RecordMessage(organization="acme.example", openings=shown, statements={})
+    assert [each.index for each in RecordMessage.parse(told.body()).openings] == kept[1:]
