@@ -61,6 +61,10 @@ class AgreementFolder:
             )
         write_atomic(self._path / digest / f"{organization}{_BUNDLE}", bundle)
 
+    def __contains__(self, digest: str) -> bool:
+        """Say whether an agreement is in the folder, by its digest; whether it was altered shows when it is read."""
+        return is_digest(digest) and (self._path / digest / _DOCUMENT).is_file()
+
     def get(self, ref: str) -> Agreement:
         """Find one agreement by its digest, by the first 8 or more characters of it, or by its id.
 
@@ -113,12 +117,12 @@ class AgreementFolder:
         if not self._path.is_dir():
             return ()
         # A folder without a document is a `put` that a crash cut short.
-        digests = [each.name for each in self._path.iterdir() if is_digest(each.name) and (each / _DOCUMENT).is_file()]
+        digests = [each.name for each in self._path.iterdir() if each.name in self]
         return tuple(sorted(map(self._read, digests), key=lambda each: (each.effective, each.id, each.digest)))
 
     def _read(self, digest: str) -> Agreement:
         path = self._path / digest / _DOCUMENT
-        if not is_digest(digest) or not path.is_file():
+        if digest not in self:
             raise AgreementError(
                 f"no agreement with the digest {digest!r} here",
                 remedy="Propose it, or ask the partner for theirs.",

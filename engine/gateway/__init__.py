@@ -5,6 +5,7 @@
     offers     examining an offer: who made it, is it whole, does policy take it
     arrival    what happens after the last byte: checks, verdict, release or quarantine
     handlers   the answers to partners' requests (implements `engine.wire.control.Handlers`)
+    agreements     what partners propose and sign
     checkpoints    what partners' logs showed, held against each other; `third_parties` are asked to cosign ours
     refusals   what was refused to whoever proved nothing, counted and recorded
     loops      witnessing, asking policy again, finishing what a crash left

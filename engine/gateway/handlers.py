@@ -5,13 +5,13 @@ import threading
 from collections.abc import Callable
 from http import HTTPStatus
 
-from engine.agreement import AGREEMENT_TYPE, Agreement, parse_agreement
 from engine.audit.checkpoint import Checkpoint, read_checkpoint
 from engine.audit.witness import Answer
-from engine.digest import JSON, canonical
-from engine.errors import EvidenceError, InputError
+from engine.digest import JSON
+from engine.errors import InputError
 from engine.events import Event, event_id
 from engine.gateway.admission import accept, accept_again, ask_again, demand_standing, issue_receipt
+from engine.gateway.agreements import take_agreement
 from engine.gateway.evidence import entries_about, evidence_message, openings, read_tile
 from engine.gateway.incoming import ACCEPTED, COMMITTED, Incoming
 from engine.gateway.offers import read_offer
@@ -47,6 +47,7 @@ class GatewayHandlers:
         self._arrived = arrived
         self._refusals = refusals
         self._one_at_a_time = threading.Lock()
+        self._one_agreement_at_a_time = threading.Lock()
 
     def offer(self, peer: str, message: OfferMessage, address: str) -> Accepted:
         """Decide about an offer; sign the acceptance. The same offer again gets the same acceptance."""
@@ -118,21 +119,8 @@ class GatewayHandlers:
 
     def agreement(self, peer: str, message: AgreementMessage) -> AgreementMessage:
         """Take in an agreement with this partner and the partner's signature; return what is here."""
-        agreement = parse_agreement(message.agreement.encode(), what="the agreement")
-        if set(agreement.parties) != {peer, self._parts.organization}:
-            raise ProblemError(403, "Not an agreement between us", codes=("agreement-parties",))
-        bundle = message.bundles.get(peer)
-        if bundle is not None:
-            self._check_signature(peer, agreement, canonical(bundle))
-        self._parts.log.record(self._agreement_event(peer, agreement, "signed" if bundle else "proposed"))
-        folder = self._parts.agreements
-        folder.put(agreement)
-        if bundle is not None:
-            folder.put_bundle(agreement.digest, peer, canonical(bundle))
-        held = folder.bundles(agreement.digest)
-        return AgreementMessage(
-            agreement=message.agreement, bundles={org: json.loads(data) for org, data in held.items()}
-        )
+        with self._one_agreement_at_a_time:
+            return take_agreement(self._parts, peer, message)
 
     def add_checkpoint(self, peer: str, body: bytes) -> tuple[int, bytes]:
         """Answer as a witness of this partner's log (C2SP tlog-witness)."""
@@ -214,23 +202,3 @@ class GatewayHandlers:
         """Answer 404 unless this partner sent the transfer, or gets it."""
         if self._parts.sent_to(transfer) != peer:
             self._find(peer, transfer)
-
-    def _check_signature(self, peer: str, agreement: Agreement, bundle: bytes) -> None:
-        try:
-            signed = self._parts.trust(peer).verify(bundle, predicate_type=AGREEMENT_TYPE)
-        except EvidenceError as error:
-            raise ProblemError(
-                403, "The agreement's signature does not verify", str(error), codes=("agreement-signature",)
-            ) from None
-        if signed.payload != agreement.statement():
-            raise ProblemError(400, "The signature is over another agreement", codes=("agreement-mismatch",))
-
-    def _agreement_event(self, peer: str, agreement: Agreement, what: str) -> Event:
-        return Event(
-            id=event_id(agreement.digest, f"agreement.received:{peer}:{what}"),
-            type="agreement.received",
-            actor=self._parts.identity,
-            partner=peer,
-            agreement=agreement.digest,
-            payload={"id": agreement.id, "what": what},
-        )
