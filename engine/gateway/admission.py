@@ -314,5 +314,8 @@ def _purge(parts: GatewayParts, transfer: Incoming) -> None:
     """Discard what came of a transfer that was stopped, unless another one relies on it."""
     scope = parts.store.open_scope(transfer.agreement)
     mine = parts.journal.exclusive(transfer.id)
+    came = parts.journal.counts(transfer.id).chunks
+    if came:
+        parts.log.record(parts.event(transfer, "transfer.reverted", str(came), {"chunks": came}))
     parts.store.discard(scope, mine)
     parts.journal.forget(transfer.id, mine)

@@ -80,6 +80,7 @@ def test_what_is_not_there_whole_by_the_deadline_is_ended(
     assert row is not None
     assert (row.state, row.detail) == ("failed", f"not everything had come by {deadline}")
     assert two.borealis.journal.counts(transfer).chunks == 0
+    assert two.borealis.payload_of(transfer, "transfer.reverted")["chunks"] == held
     assert "transfer.failed" not in two.borealis.log_of(transfer)
 
 
@@ -134,7 +135,7 @@ def test_a_large_artifact_has_more_time(two: PartnerSimulator, root: str) -> Non
     assert left > timedelta(days=7) + timedelta(seconds=row.bytes_total >> 20) - timedelta(seconds=5)
 
 
-@pytest.mark.parametrize("write", range(1, 5))
+@pytest.mark.parametrize("write", range(1, 6))
 def test_an_end_that_broke_off_is_finished_and_is_in_the_log_once(two: PartnerSimulator, root: str, write: int) -> None:
     transfer = begun(two, root)
     two.clock.advance(PAST)
@@ -149,5 +150,6 @@ def test_an_end_that_broke_off_is_finished_and_is_in_the_log_once(two: PartnerSi
 
     round_of_the_loop(two, transfer)
 
-    assert two.borealis.log_of(transfer).count("transfer.expired") == 1
+    for kind in ("transfer.expired", "transfer.reverted"):
+        assert two.borealis.log_of(transfer).count(kind) == 1
     assert two.borealis.journal.counts(transfer).chunks == 0
