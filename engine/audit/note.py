@@ -18,6 +18,7 @@ import binascii
 import hashlib
 import struct
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
@@ -32,6 +33,9 @@ NOTE_LIMIT: Final = 64 * 1024
 
 SIGNATURE_LIMIT: Final = 100
 """The most signature lines that a note may carry."""
+
+KEPT_LIMIT: Final = 16 * 1024
+"""The largest note of another log that is kept, and named in statements, in bytes."""
 
 _KEY_SIZE: Final = 32
 _ID_SIZE: Final = 4
@@ -189,6 +193,47 @@ def open_note(note: bytes, keys: Iterable[NoteKey]) -> Note:
         names = ", ".join(sorted(name for name, _ in known)) or "nobody"
         raise BadSignature(f"the note is signed by none of the known keys ({names})", remedy=_REMEDY)
     return Note(text, tuple(verified.values()))
+
+
+def known_lines(note: bytes, keys: Iterable[NoteKey]) -> dict[NoteKey, str]:
+    """Return the signature lines of known keys, without their newlines, in the order of `keys`.
+
+    Unlike `open_note` it passes over a line that does not verify: whoever passes a note on can add such a line.
+
+    Raises:
+        InputError: the bytes are no note.
+    """
+    text, lines = split_note(note)
+    shown: dict[tuple[str, bytes], tuple[bytes, str]] = {}
+    for line in lines:
+        name, identifier, signature = parse_signature(line)
+        shown.setdefault((name, identifier), (signature, line))
+    found: dict[NoteKey, str] = {}
+    for key in keys:
+        signature, line = shown.get((key.name, key.id), (b"", ""))
+        with suppress(BadSignature):
+            key.verify(text, signature)
+            found[key] = line
+    return found
+
+
+def known_part(note: bytes, keys: Iterable[NoteKey]) -> bytes:
+    """Return a note with the signature lines of known keys alone, as `known_lines` has them, in `KEPT_LIMIT` bytes.
+
+    Raises:
+        InputError: the bytes are no note.
+    """
+    return compose_note(split_note(note)[0], known_lines(note, keys).values())
+
+
+def compose_note(text: bytes, lines: Iterable[str]) -> bytes:
+    """Return a note: its text, the first line, and of the further ones those that `KEPT_LIMIT` has room for."""
+    note = text + b"\n"
+    for number, line in enumerate(lines):
+        more = f"{line}\n".encode()
+        if number == 0 or len(note) + len(more) <= KEPT_LIMIT:
+            note += more
+    return note
 
 
 def split_note(note: bytes) -> tuple[bytes, list[str]]:

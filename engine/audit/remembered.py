@@ -4,24 +4,33 @@ One file holds the checkpoints of this organization's log and of its partners', 
 
     {"note":"acme.example/lading/audit/0\\n3\\n…","origin":"acme.example/lading/audit/0","size":3}
 
+What others send is kept by `keep`: of a checkpoint the signatures of known keys alone, and a further line only when
+another known key signed it. So a log cannot fill the memory by showing one checkpoint again and again with lines that
+mean nothing here; what grows it is what its key signs anew.
+
 INVARIANTS
-- Lines are only ever added, and a line that was added is durable before `add` returns.
+- Lines are only ever added, and a line that was added is durable before `add` or `keep` returns.
 - What a crash left of a line that was not finished is no line.
+- What `keep` kept of one log never contradicts itself.
 """
 
 import fcntl
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from engine.audit.checkpoint import read_checkpoint
-from engine.audit.note import NOTE_LIMIT
+from engine.audit.checkpoint import Checkpoint, read_checkpoint
+from engine.audit.fork import Fork, find_fork
+from engine.audit.note import NOTE_LIMIT, NoteKey, compose_note, known_lines
 from engine.digest import canonical, parse_canonical
 from engine.errors import InputError, LogTampered
 from engine.files import sync_folder
+
+LARGEST_SIZE: Final = 2**53 - 1
+"""The most entries a log can have to be remembered: the largest whole number that canonical JSON holds."""
 
 _LINE_LIMIT: Final = 2 * NOTE_LIMIT
 
@@ -37,37 +46,59 @@ class Remembered:
         self._path = path
         self._lock = threading.Lock()
         self._read = 0
-        self._notes: dict[str, list[tuple[int, bytes]]] = {}
+        self._notes: dict[str, dict[int, list[bytes]]] = {}
 
     def add(self, note: bytes, origin: str) -> None:
-        """Remember a checkpoint; one that is remembered already is not written again.
+        """Remember a checkpoint of this organization's own log as it is; the same bytes are not written again.
 
         Args:
             note: the signed checkpoint, whose signature the caller verified.
             origin: the log it must be of.
 
         Raises:
-            InputError: the note is no checkpoint of that log.
+            InputError: the note is no checkpoint of that log, or of more than `LARGEST_SIZE` entries.
             LogTampered: the file holds something else than checkpoints.
             OSError: the file cannot be written.
         """
-        checkpoint = read_checkpoint(note)
+        checkpoint = _read(note)
         if checkpoint.origin != origin:
             raise InputError(
                 f"the checkpoint is of {checkpoint.origin!a}, expected one of {origin}",
                 remedy="Ask the other side for a checkpoint of its own log.",
             )
-        line = canonical({"note": note.decode("utf-8"), "origin": origin, "size": checkpoint.size}) + b"\n"
         with self._lock, self._exclusive() as descriptor:
             self._catch_up()
-            if (checkpoint.size, note) in self._notes.get(origin, ()):
-                return
-            os.ftruncate(descriptor, self._read)
-            os.lseek(descriptor, 0, os.SEEK_END)
-            with os.fdopen(os.dup(descriptor), "wb") as file:
-                file.write(line)
-            os.fsync(descriptor)
+            if note not in self._seen(checkpoint):
+                self._append(descriptor, note, checkpoint)
+
+    def keep(self, note: bytes, keys: Sequence[NoteKey]) -> Fork | None:
+        """Remember what known keys signed of a checkpoint that somebody else sent, unless it contradicts what is kept.
+
+        Signatures that are remembered of it already stay, and count together with the new ones.
+
+        Args:
+            note: the signed checkpoint, whose log's signature the caller verified.
+            keys: the keys of that log, and after them those of witnesses; the first ones have room before the last.
+
+        Returns:
+            None when it is remembered; else the contradiction, and nothing was remembered.
+
+        Raises:
+            InputError, LogTampered, OSError: as `add`.
+        """
+        checkpoint, lines = _read(note), known_lines(note, keys)
+        text = checkpoint.text()
+        with self._lock, self._exclusive() as descriptor:
             self._catch_up()
+            seen = self._seen(checkpoint)
+            fork = find_fork(seen[-1:], compose_note(text, lines.values()))
+            if fork is None:
+                before = known_lines(seen[-1], keys) if seen else {}
+                together = lines | before
+                whole = compose_note(text, (together[key] for key in dict.fromkeys(keys) if key in together))
+                if lines.keys() - before.keys() and whole not in seen:
+                    self._append(descriptor, whole, checkpoint)
+            return fork
 
     def newest(self, origin: str) -> bytes | None:
         """Return the checkpoint of the largest size of a log, the last seen if there are several; None if none.
@@ -75,8 +106,20 @@ class Remembered:
         Raises:
             LogTampered: the file holds something else than checkpoints.
         """
-        notes = self.all(origin)
-        return notes[-1] if notes else None
+        with self._lock:
+            self._catch_up()
+            sizes = self._notes.get(origin, {})
+            return sizes[max(sizes)][-1] if sizes else None
+
+    def of_size(self, origin: str, size: int) -> bytes | None:
+        """Return the checkpoint of a log that is remembered of one size, the last seen if there are several.
+
+        Raises:
+            LogTampered: the file holds something else than checkpoints.
+        """
+        with self._lock:
+            self._catch_up()
+            return next(reversed(self._notes.get(origin, {}).get(size, [])), None)
 
     def all(self, origin: str) -> tuple[bytes, ...]:
         """Return every checkpoint of a log that is remembered, smallest first.
@@ -86,7 +129,21 @@ class Remembered:
         """
         with self._lock:
             self._catch_up()
-            return tuple(note for _, note in sorted(self._notes.get(origin, ()), key=lambda seen: seen[0]))
+            sizes = self._notes.get(origin, {})
+            return tuple(note for size in sorted(sizes) for note in sizes[size])
+
+    def _seen(self, checkpoint: Checkpoint) -> list[bytes]:
+        return self._notes.get(checkpoint.origin, {}).get(checkpoint.size, [])
+
+    def _append(self, descriptor: int, note: bytes, checkpoint: Checkpoint) -> None:
+        """Add a line at the end of what could be read, and make it durable."""
+        line = {"note": note.decode("utf-8"), "origin": checkpoint.origin, "size": checkpoint.size}
+        os.ftruncate(descriptor, self._read)
+        os.lseek(descriptor, 0, os.SEEK_END)
+        with os.fdopen(os.dup(descriptor), "wb") as file:
+            file.write(canonical(line) + b"\n")
+        os.fsync(descriptor)
+        self._catch_up()
 
     @contextmanager
     def _exclusive(self) -> Iterator[int]:
@@ -116,7 +173,7 @@ class Remembered:
             return
         for line in data.split(b"\n")[:-1]:
             origin, size, note = self._parse(line)
-            self._notes.setdefault(origin, []).append((size, note))
+            self._notes.setdefault(origin, {}).setdefault(size, []).append(note)
             self._read += len(line) + 1
 
     def _parse(self, line: bytes) -> tuple[str, int, bytes]:
@@ -135,3 +192,14 @@ class Remembered:
             f"the remembered checkpoints in {self._path} are damaged after byte {self._read}",
             remedy="Restore the file from a backup; do not delete it, it is what finds a rolled-back log.",
         )
+
+
+def _read(note: bytes) -> Checkpoint:
+    """Read a checkpoint that is to be remembered, and refuse one whose size no line could hold."""
+    checkpoint = read_checkpoint(note)
+    if checkpoint.size > LARGEST_SIZE:
+        raise InputError(
+            f"the checkpoint of {checkpoint.origin!a} is of {checkpoint.size} entries, expected at most {LARGEST_SIZE}",
+            remedy="No log is that long: ask the other side to run 'lading audit verify'.",
+        )
+    return checkpoint

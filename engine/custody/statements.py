@@ -16,6 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from engine.agreement import SENSITIVITIES, Agreement
 from engine.agreement.fields import Names, Regions
 from engine.agreement.terms import Action, Sensitivity
+from engine.audit.note import KEPT_LIMIT
 from engine.digest import JSON, canonical, sha256
 from engine.errors import BadSignature
 from engine.events import timestamp
@@ -28,7 +29,7 @@ TransferId = Annotated[str, Field(pattern=r"^tr-[0-9a-f]{24}$")]
 Line = Annotated[str, Field(max_length=2000)]
 Organization = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,252}$")]
 Nonce = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-Note = Annotated[str, Field(max_length=16_384)]
+Note = Annotated[str, Field(max_length=KEPT_LIMIT)]
 KeyId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
 

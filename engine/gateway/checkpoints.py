@@ -7,9 +7,9 @@ our log records it, and nothing more is taken from that partner's log until a pe
 INVARIANT: what is remembered of one log never contradicts itself.
 """
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +17,7 @@ from engine.audit.checkpoint import Checkpoint, open_checkpoint, read_checkpoint
 from engine.audit.fork import LIMIT, Fork, ForkKind, find_fork, parse_fork
 from engine.audit.log import AuditLog
 from engine.audit.merkle import verify_consistency
-from engine.audit.note import NoteKey
+from engine.audit.note import NoteKey, known_part
 from engine.audit.remembered import Remembered
 from engine.audit.tiles import TileTree
 from engine.audit.witness import Witness
@@ -46,6 +46,7 @@ class Checkpoints:
         log: this organization's log.
         witness: this organization's witness.
         keys: the pinned keys of an organization's log.
+        witnesses: the keys of the witnesses whose cosignatures are kept beside the log's signature.
         identity: who records events here.
     """
 
@@ -56,6 +57,7 @@ class Checkpoints:
         log: AuditLog,
         witness: Witness,
         keys: Callable[[str], list[NoteKey]],
+        witnesses: Callable[[], list[NoteKey]],
         identity: str,
     ) -> None:
         self._folder = folder
@@ -63,8 +65,8 @@ class Checkpoints:
         self._log = log
         self._witness = witness
         self._keys = keys
+        self._witnesses = witnesses
         self._identity = identity
-        self._lock = threading.Lock()
         self._proved: set[Checkpoint] = set()
 
     def receive(self, organization: str, note: bytes) -> None:
@@ -89,31 +91,43 @@ class Checkpoints:
     def remember(self, organization: str, note: bytes) -> Checkpoint:
         """Keep a checkpoint of a partner's log outside the database, after its pinned key verified it.
 
+        Of the note only what known keys signed is kept: a partner may add any other lines, and as many as it likes.
+
         Raises:
             BadSignature, InputError, LogTampered: as `receive`.
         """
-        seen = open_checkpoint(note, self._keys(organization)).checkpoint
-        with self._lock:
-            fork = find_fork(self._remembered.all(seen.origin), note)
-            if fork is None:
-                self._remembered.add(note, seen.origin)
-                return seen
+        keys = self._keys(organization)
+        seen = open_checkpoint(note, keys).checkpoint
+        fork = self._remembered.keep(note, [*keys, *self._witnesses()])
+        if fork is None:
+            return seen
         self.conflict(organization, fork)
         raise LogTampered(
             f"{organization} showed two different roots of its log for {seen.size} entries", remedy=REMEDY
         )
+
+    def newest(self, organization: str) -> bytes | None:
+        """Return the newest remembered checkpoint of an organization's log, with known keys' signatures; None if none.
+
+        What earlier releases remembered may have further lines, and more than a statement can name.
+        """
+        keys = self._keys(organization)
+        notes = (self._remembered.newest(key.name) for key in keys)
+        found = next((note for note in notes if note is not None), None)
+        return None if found is None else known_part(found, [*keys, *self._witnesses()])
 
     def contradicts(self, organization: str, note: bytes) -> bool:
         """Say whether a partner's log signed a checkpoint that contradicts a remembered one; both are then kept.
 
         What its log did not sign contradicts nothing.
         """
+        keys = self._keys(organization)
         try:
-            origin = open_checkpoint(note, self._keys(organization)).checkpoint.origin
+            shown = open_checkpoint(note, keys).checkpoint
         except (BadSignature, InputError):
             return False
-        with self._lock:
-            fork = find_fork(self._remembered.all(origin), note)
+        known = self._remembered.of_size(shown.origin, shown.size)
+        fork = None if known is None else find_fork([known], known_part(note, keys))
         if fork is not None:
             self.conflict(organization, fork)
         return fork is not None
@@ -122,11 +136,10 @@ class Checkpoints:
         """Keep a checkpoint that is signed, with the one cosigned last: the log did not show that it only grew."""
         shown = read_checkpoint(note)
         last = self._witness.last(shown.origin)
-        with self._lock:
-            known = self._remembered.all(shown.origin)
-        cosigned = next((each for each in known if read_checkpoint(each) == last), None)
+        cosigned = self._cosigned(last)
         if cosigned is not None and last is not None and last.size != shown.size:
-            self.conflict(organization, Fork(ForkKind.UNPROVEN, cosigned, note))
+            shown_part = known_part(note, self._keys(organization))
+            self.conflict(organization, Fork(ForkKind.UNPROVEN, cosigned, shown_part))
 
     def conflict(self, organization: str, fork: Fork) -> None:
         """Keep a fork as evidence, and record that it was found; once, while nobody has resolved an earlier one."""
@@ -179,16 +192,20 @@ class Checkpoints:
         """
         for key in self._keys(organization):
             last = self._witness.last(key.name)
-            notes = self._remembered.all(key.name)
-            cosigned = next((note for note in notes if read_checkpoint(note) == last), None)
-            if last is not None and cosigned is not None:
-                self._examine(organization, cosigned, notes[::-1], read_tile)
+            cosigned = self._cosigned(last)
+            if cosigned is not None:
+                self._examine(organization, cosigned, self._remembered.all(key.name)[::-1], read_tile)
+
+    def _cosigned(self, last: Checkpoint | None) -> bytes | None:
+        """Return the note of the checkpoint that our witness cosigned last, as far as it is remembered."""
+        note = None if last is None else self._remembered.of_size(last.origin, last.size)
+        return note if note is not None and read_checkpoint(note) == last else None
 
     def _examine(self, organization: str, cosigned: bytes, notes: Sequence[bytes], read_tile: ReadTile) -> None:
         last = read_checkpoint(cosigned)
         trees: dict[int, TileTree] = {}
-        fresh = [note for note in notes if read_checkpoint(note) not in self._proved | {last}]
-        for note in fresh[:EXAMINED_AT_ONCE]:
+        fresh = (note for note in notes if (seen := read_checkpoint(note)) != last and seen not in self._proved)
+        for note in islice(fresh, EXAMINED_AT_ONCE):
             seen = read_checkpoint(note)
             older, newer = sorted((seen, last), key=lambda checkpoint: checkpoint.size)
             tree = trees.setdefault(newer.size, TileTree.by_path(partial(read_tile, seen.origin), newer.size))

@@ -66,18 +66,31 @@ class Loop:
 
 
 def finish_arrivals(parts: GatewayParts) -> int:
-    """Judge every committed transfer that has no verdict yet; return how many there were."""
+    """Judge every committed transfer that has no verdict yet; return how many got one.
+
+    One that fails is tried again in the next round, and keeps none of the others waiting.
+    """
     waiting = parts.table.in_state(COMMITTED)
     receipted = [each for each in waiting if parts.table.document(each.id, "receipt") is not None]
+    judged = 0
     for transfer in receipted:
-        judge_arrival(parts, transfer)
-    return len(receipted)
+        try:
+            judge_arrival(parts, transfer)
+            judged += 1
+        except Exception:
+            logger.exception("the arrival of transfer %s could not be judged; it is tried again", transfer.id)
+    return judged
 
 
 def reauthorize(parts: GatewayParts) -> None:
-    """Ask policy again about every transfer whose chunks may still come; a denial or its deadline stops it."""
+    """Ask policy again about every transfer whose chunks may still come; a denial or its deadline stops it.
+
+    One about which policy cannot be asked is asked about in the next round, and so are all others now.
+    """
     for transfer in parts.table.in_state(ACCEPTED):
         try:
             ask_again(parts, transfer)
         except ProblemError as stopped:
             logger.warning("transfer %s was stopped: %s", transfer.id, stopped)
+        except Exception:
+            logger.exception("policy could not be asked about transfer %s; it is tried again", transfer.id)

@@ -40,6 +40,7 @@ from engine.workspace.dialing import Dialing
 from engine.workspace.keys import secret_key, signing_key
 from engine.workspace.layout import Layout
 from engine.workspace.log.former import Logs
+from engine.workspace.log.record import cosigners
 from engine.workspace.log.unrecorded import record_kept
 from engine.workspace.settings import Settings, load_settings
 from engine.workspace.witness.witnessing import ABOUT_WITNESSING
@@ -155,7 +156,13 @@ class Office:
     def checkpoints(self) -> Checkpoints:
         """Checkpoints of partners' logs."""
         identity = self.settings.service_identity
-        return Checkpoints(self.layout.forks, self.remembered, self.log, self.witness, self.log_keys, identity)
+        return Checkpoints(
+            self.layout.forks, self.remembered, self.log, self.witness, self.log_keys, self._witness_keys, identity
+        )
+
+    def _witness_keys(self) -> list[NoteKey]:
+        """Return the keys of this organization's witness, and of every other that is known here."""
+        return [self.witness.key, *cosigners(self.layout)]
 
     def remember_own(self) -> None:
         """Keep this log's newest checkpoint outside its database, so that a rolled-back copy is found out."""
@@ -163,8 +170,7 @@ class Office:
 
     def newest_checkpoint(self, organization: str) -> str:
         """Return the newest checkpoint of a partner's log that is remembered; empty before the first."""
-        notes = [self.remembered.newest(key.name) for key in self.log_keys(organization)]
-        return next((note.decode() for note in notes if note is not None), "")
+        return (self.checkpoints.newest(organization) or b"").decode()
 
     @cached_property
     def log_signer(self) -> NoteSigner:
