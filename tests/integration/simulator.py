@@ -11,8 +11,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from engine.audit.entry import Entry
 from engine.demo.organizations import PEOPLE, PERSON
+from engine.errors import Interrupted
 from engine.files import write_atomic
 from engine.gateway.handlers import GatewayHandlers
 from engine.gateway.loops import finish_arrivals
@@ -231,6 +234,14 @@ class PartnerSimulator:
         """Have Acme send an artifact to Borealis, for evaluation unless told otherwise."""
         wish = {"artifact": artifact, "partner": BOREALIS, "agreement": self.agreement, "purpose": "evaluation"}
         return self.acme.ask("transfer.send", who=who, progress=progress, **(wish | more))
+
+    def break_off(self, artifact: str, *, chunks: int) -> str:
+        """Have Acme send an artifact, and the line break after some chunks; return the transfer's id."""
+        self.link.breaks_after = chunks
+        with pytest.raises(Interrupted):
+            self.send(artifact, patience=0)
+        [transfer] = self.borealis.office.incoming.all()
+        return transfer.id
 
     def close(self) -> None:
         """End both processes."""

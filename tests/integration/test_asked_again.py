@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from engine.errors import Interrupted
 from engine.gateway.loops import reauthorize
 from engine.wire.messages import OfferMessage
 from engine.wire.problem import ProblemError
@@ -21,15 +20,6 @@ def root(two: PartnerSimulator, tmp_path: Path) -> str:
     folder.mkdir()
     (folder / "config.json").write_text("{}")
     return str(two.acme.ask("artifact.pack", path=str(folder), name="tiny", version="1")["root"])
-
-
-def accepted(two: PartnerSimulator, root: str) -> str:
-    """Have an offer accepted, and the line broken before the first chunk; return the transfer's id."""
-    two.link.breaks_after = 0
-    with pytest.raises(Interrupted):
-        two.send(root, patience=0)
-    [transfer] = two.borealis.office.incoming.all()
-    return transfer.id
 
 
 def offers_of(two: PartnerSimulator) -> list[OfferMessage]:
@@ -50,7 +40,7 @@ def decisions(side: Side, transfer: str) -> list[str]:
 
 
 def test_a_sender_that_asks_what_is_missing_does_not_fill_the_receivers_log(two: PartnerSimulator, root: str) -> None:
-    transfer = accepted(two, root)
+    transfer = two.break_off(root, chunks=0)
     for _ in range(20):
         two.borealis.handlers.missing(ACME, transfer)
         reauthorize(two.borealis.parts)
@@ -64,7 +54,7 @@ def test_a_sender_that_asks_what_is_missing_does_not_fill_the_receivers_log(two:
 
 
 def test_what_changed_is_recorded_and_what_it_stops_is_stopped(two: PartnerSimulator, root: str) -> None:
-    transfer = accepted(two, root)
+    transfer = two.break_off(root, chunks=0)
     directory = two.borealis.home / "directory.yaml"
 
     for roles in ("[service, receiver]", "[service]", "[]"):

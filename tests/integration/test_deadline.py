@@ -16,6 +16,8 @@ from tests.integration.link import Crash, at, broken
 from tests.integration.simulator import ACME, PartnerSimulator
 
 PAST = timedelta(days=7, minutes=1)
+CAME = 3
+"""How many chunks got through before the line broke."""
 SOON = timedelta(seconds=3)
 """By so much the clock may go on and people still sign: their tokens must not be from the machine's future."""
 
@@ -31,15 +33,6 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Acceptances stand for less than that."""
     monkeypatch.setattr(admission, "ACCEPTANCE_LIFE", timedelta(seconds=2))
     monkeypatch.setattr(admission, "SLOWEST_RATE", 1 << 40)
-
-
-def begun(two: PartnerSimulator, root: str, chunks: int = 3) -> str:
-    """Have the line break after some chunks; return the transfer's id."""
-    two.link.breaks_after = chunks
-    with pytest.raises(Interrupted):
-        two.send(root, patience=0)
-    [transfer] = two.borealis.office.incoming.all()
-    return transfer.id
 
 
 def round_of_the_loop(two: PartnerSimulator, transfer: str) -> None:
@@ -63,7 +56,7 @@ def commit(two: PartnerSimulator, transfer: str) -> None:
 def test_what_is_not_there_whole_by_the_deadline_is_ended(
     two: PartnerSimulator, root: str, found_by: Callable[[PartnerSimulator, str], None]
 ) -> None:
-    transfer = begun(two, root)
+    transfer = two.break_off(root, chunks=CAME)
     held = two.borealis.journal.counts(transfer).chunks
     reauthorize(two.borealis.parts)
     two.clock.advance(PAST)
@@ -75,7 +68,7 @@ def test_what_is_not_there_whole_by_the_deadline_is_ended(
     said = two.borealis.payload_of(transfer, "transfer.expired")
     deadline = two.borealis.payload_of(transfer, "transfer.accepted")["deadline"]
     row = two.borealis.office.incoming.find(transfer)
-    assert held == 3
+    assert held == CAME
     assert (said["deadline"], said["chunks"]) == (deadline, 9)
     assert row is not None
     assert (row.state, row.detail) == ("failed", f"not everything had come by {deadline}")
@@ -86,7 +79,7 @@ def test_what_is_not_there_whole_by_the_deadline_is_ended(
 
 @pytest.mark.usefixtures("hasty")
 def test_the_sender_learns_why_and_what_it_sends_anew_arrives(two: PartnerSimulator, root: str) -> None:
-    transfer = begun(two, root)
+    transfer = two.break_off(root, chunks=CAME)
     two.clock.advance(SOON)
 
     ended = two.send(root)
@@ -127,7 +120,7 @@ def test_what_came_whole_in_time_may_be_committed_later(two: PartnerSimulator, r
 
 
 def test_a_large_artifact_has_more_time(two: PartnerSimulator, root: str) -> None:
-    transfer = begun(two, root)
+    transfer = two.break_off(root, chunks=CAME)
     accepted: Any = two.borealis.payload_of(transfer, "transfer.accepted")
     left = datetime.fromisoformat(accepted["deadline"]) - two.clock()
     row = two.borealis.office.incoming.find(transfer)
@@ -137,7 +130,7 @@ def test_a_large_artifact_has_more_time(two: PartnerSimulator, root: str) -> Non
 
 @pytest.mark.parametrize("write", range(1, 6))
 def test_an_end_that_broke_off_is_finished_and_is_in_the_log_once(two: PartnerSimulator, root: str, write: int) -> None:
-    transfer = begun(two, root)
+    transfer = two.break_off(root, chunks=CAME)
     two.clock.advance(PAST)
     doom = two.borealis.doom
     doom.writes.clear()

@@ -9,7 +9,6 @@ import pytest
 
 from engine.custody import extract
 from engine.custody.account import Account, verify_bill
-from engine.errors import Interrupted
 from engine.gateway import offers
 from engine.gateway.handlers import GatewayHandlers
 from engine.gateway.loops import reauthorize
@@ -36,14 +35,6 @@ def two(tmp_path: Path) -> Iterator[tuple[PartnerSimulator, str]]:
     simulator.close()
 
 
-def accepted(two: PartnerSimulator, root: str) -> str:
-    two.link.breaks_after = 0
-    with pytest.raises(Interrupted):
-        two.send(root, patience=0)
-    [transfer] = two.borealis.office.incoming.all()
-    return transfer.id
-
-
 def told(handed: Handed, issuer: str) -> Account:
     return verify_bill(handed.made(getattr(handed.two, issuer), annex="clear"), handed.trust)
 
@@ -55,7 +46,7 @@ def test_a_transfer_that_an_earlier_release_buried_gets_a_bill(
     monkeypatch.setattr(extract, "MOST", MOST)
     with monkeypatch.context() as earlier:
         earlier.setattr(judge, "former", lambda *_: None)  # every decision was recorded
-        accepted(*two)
+        two[0].break_off(two[1], chunks=0)
         for _ in range(ROUNDS):
             reauthorize(two[0].borealis.parts)
         handed = sent(*two)
@@ -75,7 +66,7 @@ def test_a_transfer_that_an_earlier_release_buried_gets_a_bill(
 def test_what_was_refused_of_another_artifact_under_the_same_id_is_no_part_of_the_handoff(
     two: tuple[PartnerSimulator, str], issuer: str
 ) -> None:
-    transfer = accepted(*two)
+    transfer = two[0].break_off(two[1], chunks=0)
     parts = two[0].borealis.parts
     other = ArtifactFacts(
         root="5e" * 32, name="other", version="1", owner_org=ACME, sensitivity=3, quarantined=False, signed=False
@@ -110,7 +101,7 @@ def test_an_offer_under_the_id_of_a_transfer_the_other_way_is_refused_and_leaves
     two: tuple[PartnerSimulator, str],
 ) -> None:
     simulator, root = two
-    transfer = accepted(simulator, root)
+    transfer = simulator.break_off(root, chunks=0)
     kept = simulator.borealis.parts.table.document(transfer, "message") or b""
     size = simulator.borealis.office.log.size
     elsewhere = replace(simulator.borealis.parts, sent_to=lambda _: ACME, table=simulator.acme.parts.table)
