@@ -16,6 +16,7 @@ INVARIANTS
 import base64
 import binascii
 import hashlib
+import re
 import struct
 from collections.abc import Iterable
 from contextlib import suppress
@@ -40,6 +41,7 @@ KEPT_LIMIT: Final = 16 * 1024
 _KEY_SIZE: Final = 32
 _ID_SIZE: Final = 4
 _LATEST_TIME: Final = 2**63 - 1
+_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _REMEDY: Final = "Get the note again from whoever signed it, and compare the pinned key with theirs."
 
 
@@ -251,7 +253,7 @@ def split_note(note: bytes) -> tuple[bytes, list[str]]:
         decoded = note.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _malformed(f"byte {error.start} of the note is not UTF-8") from None
-    if any(character < " " and character != "\n" for character in decoded):
+    if _CONTROL.search(decoded):
         raise _malformed("the note holds control characters")
     text, separator, signatures = decoded.rpartition("\n\n")
     if not separator or not signatures.endswith("\n"):

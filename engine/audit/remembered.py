@@ -194,12 +194,20 @@ class Remembered:
         )
 
 
-def _read(note: bytes) -> Checkpoint:
-    """Read a checkpoint that is to be remembered, and refuse one whose size no line could hold."""
-    checkpoint = read_checkpoint(note)
+def check_size(checkpoint: Checkpoint) -> None:
+    """Check that a checkpoint can be remembered.
+
+    Raises:
+        InputError: it is of more than `LARGEST_SIZE` entries.
+    """
     if checkpoint.size > LARGEST_SIZE:
         raise InputError(
             f"the checkpoint of {checkpoint.origin!a} is of {checkpoint.size} entries, expected at most {LARGEST_SIZE}",
             remedy="No log is that long: ask the other side to run 'lading audit verify'.",
         )
+
+
+def _read(note: bytes) -> Checkpoint:
+    checkpoint = read_checkpoint(note)
+    check_size(checkpoint)
     return checkpoint

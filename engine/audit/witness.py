@@ -3,22 +3,31 @@
 A log that shows different histories to different partners cannot get both cosigned here, and one that was rolled
 back cannot get anything cosigned.
 
+A checkpoint passes three steps, each durable before the next: it is remembered as its log signed it, the state says
+that it was cosigned, the cosignature leaves. A witness that ends between the first two remembers what it has not
+cosigned: the log asks again, and gets its cosignature for the same root. One that ends between the last two has
+cosigned what nobody got: the log is told the size, and asks again from there.
+
 INVARIANTS
 - The sizes cosigned for an origin never shrink, and each cosigned tree extends the one before.
-- What was cosigned is durable before the cosignature leaves.
+- What was cosigned is durable before the cosignature leaves, and so is its log's signature: it proves a fork later.
+- Of two checkpoints of one size at most one is remembered, and no other is cosigned.
 """
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
 from engine.audit.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, parse_decimal, read_checkpoint
+from engine.audit.fork import Fork
 from engine.audit.merkle import EMPTY_ROOT, verify_consistency
 from engine.audit.note import NOTE_LIMIT, Algorithm, NoteKey, NoteSigner, encode_base64
 from engine.audit.proof import parse_hashes
+from engine.audit.remembered import Remembered, check_size
 from engine.digest import canonical, parse_json
 from engine.errors import BadSignature, InputError, LogTampered
 from engine.events import Clock
@@ -57,12 +66,20 @@ class Witness:
         signer: cosigns, with a key of the algorithm `COSIGNATURE`.
         key_of: returns the pinned key of a log by its origin, None for logs that are not witnessed here.
         clock: tells the time of cosignatures.
+        remembered: keeps every checkpoint, as its log signed it, before it is cosigned.
 
     Raises:
         LogTampered: the file at `path` is not what a witness wrote.
     """
 
-    def __init__(self, path: Path, signer: NoteSigner, key_of: Callable[[str], NoteKey | None], clock: Clock) -> None:
+    def __init__(
+        self,
+        path: Path,
+        signer: NoteSigner,
+        key_of: Callable[[str], NoteKey | None],
+        clock: Clock,
+        remembered: Remembered,
+    ) -> None:
         if signer.key.algorithm is not Algorithm.COSIGNATURE:
             raise InputError(
                 f"the key of {signer.key.name} is not one for cosignatures",
@@ -72,6 +89,7 @@ class Witness:
         self._signer = signer
         self._key_of = key_of
         self._clock = clock
+        self._remembered = remembered
         self._lock = threading.Lock()
         self._cosigned = _load(path)
 
@@ -88,13 +106,18 @@ class Witness:
         """Answer a request of `add-checkpoint`.
 
         Returns:
-            200 with the cosignature line; 400 malformed, or the old size is above the new; 403 not signed by the
-            log; 404 unknown origin; 409 the old size is not the last one (with the last size as body), or the
-            same size has another root; 422 the new tree does not extend the last.
+            200 with the cosignature line; 400 malformed, the old size is above the new, or that is more than
+            can be remembered; 403 not signed by the log; 404 unknown origin; 409 the old size is not the last one
+            (with the last size as body), or a checkpoint of the same size with another root is remembered; 422 the
+            new tree does not extend the last.
+
+        Raises:
+            LogTampered, OSError: the memory is damaged, or cannot be written; nothing was cosigned.
         """
         try:
             old, proof, note = _parse_body(body)
             claimed = read_checkpoint(note)
+            check_size(claimed)
         except InputError as error:
             return _refusal(HTTPStatus.BAD_REQUEST, str(error))
         key = self._key_of(claimed.origin)
@@ -109,14 +132,16 @@ class Witness:
         if old > checkpoint.size:
             return _refusal(HTTPStatus.BAD_REQUEST, f"old size {old} is above the size {checkpoint.size}")
         with self._lock:
-            return self._advance(old, proof, checkpoint)
+            return self._advance(old, proof, checkpoint, partial(self._remembered.keep, note, [key]))
 
-    def _advance(self, old: int, proof: Sequence[bytes], new: Checkpoint) -> Answer:
+    def _advance(self, old: int, proof: Sequence[bytes], new: Checkpoint, keep: Callable[[], Fork | None]) -> Answer:
         last = self._cosigned.get(new.origin, Checkpoint(new.origin, 0, EMPTY_ROOT))
         if old != last.size or (new.size == last.size and new.root != last.root):
             return Answer(HTTPStatus.CONFLICT, b"%d\n" % last.size)
         if not verify_consistency(last.size, new.size, last.root, new.root, proof):
             return _refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "the proof does not show that the log only grew")
+        if keep() is not None:
+            return Answer(HTTPStatus.CONFLICT, b"%d\n" % last.size)
         if self._cosigned.get(new.origin) != new:
             cosigned = self._cosigned | {new.origin: new}
             _save(self._path, cosigned)

@@ -141,7 +141,7 @@ class Office:
         signer = NoteSigner(
             f"{self.organization}/lading/witness", signing_key(self.layout.keys, "witness"), Algorithm.COSIGNATURE
         )
-        return Witness(self.layout.witness, signer, self.log_key_of, self.clock)
+        return Witness(self.layout.witness, signer, self.log_key_of, self.clock, self.remembered)
 
     def log_keys(self, organization: str) -> list[NoteKey]:
         """Return the pinned keys of an organization's log."""

@@ -26,6 +26,7 @@ from engine.audit.query.cursor import Cursor, bound, read_cursor
 from engine.audit.query.parse import Asker, parse
 from engine.audit.quorum import parse_policy
 from engine.audit.reader import LogReader
+from engine.audit.remembered import Remembered
 from engine.audit.static import StaticLog, export_log
 from engine.audit.tiles import TileTree
 from engine.audit.witness import Witness
@@ -94,7 +95,8 @@ def _witnessed(data: bytes) -> object:
     with tempfile.TemporaryDirectory(prefix="lading-fuzz-") as folder:
         private = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(VECTORS["witness_seed"]))
         signer = NoteSigner(WITNESS.name, private, Algorithm.COSIGNATURE)
-        witness = Witness(Path(folder) / "witness.json", signer, {LOG.name: LOG}.get, lambda: NOON)
+        remembered = Remembered(Path(folder) / "seen.jsonl")
+        witness = Witness(Path(folder) / "witness.json", signer, {LOG.name: LOG}.get, lambda: NOON, remembered)
         assert witness.add_checkpoint(b"old 0\n\n" + VECTORS["cosigned_checkpoint"].encode()).status == 200
         answer = witness.add_checkpoint(data)
         last = witness.last(LOG.name)

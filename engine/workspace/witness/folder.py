@@ -3,7 +3,7 @@
     witness.toml       its name, and the pinned verifier key of each log
     keys/witness.pem   0600
     state/witness.json what was cosigned last for each origin
-    state/seen.jsonl   the signed checkpoints that were cosigned
+    state/seen.jsonl   the same checkpoints and all before, each once, as its log signed it
     state/witness.lock held by the one process that cosigns
     forks/<id>.json    two checkpoints in which a log contradicted itself
 
@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from engine.audit.checkpoint import read_checkpoint
 from engine.audit.fork import find_fork
-from engine.audit.note import Algorithm, NoteKey, NoteSigner
+from engine.audit.note import Algorithm, NoteKey, NoteSigner, known_part
 from engine.audit.remembered import Remembered
 from engine.audit.witness import Answer, Witness
 from engine.errors import InputError, OwnerBusy, UsageError, WorkspaceError
@@ -47,6 +47,7 @@ class WitnessFolder:
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self._seen = Remembered(home / "state" / "seen.jsonl")
 
     @classmethod
     def create(cls, home: Path, name: str) -> "WitnessFolder":
@@ -114,7 +115,7 @@ class WitnessFolder:
         """
         try:
             with owning(self.home / "state" / "witness.lock"):
-                yield Witness(self.home / "state" / "witness.json", self._signer(), self._key_of, clock)
+                yield self._witness(clock)
         except OwnerBusy:
             raise OwnerBusy(
                 f"another process cosigns with the witness in {self.home}",
@@ -122,19 +123,18 @@ class WitnessFolder:
             ) from None
 
     def judge(self, witness: Witness, body: bytes) -> Answer:
-        """Answer a request as the witness does; keep what it cosigned, and what contradicts that.
+        """Answer a request as the witness does, and keep what contradicts a checkpoint that it has seen.
 
         Args:
             witness: of this folder (`cosigning`).
             body: of `add-checkpoint`.
         """
         answer = witness.add_checkpoint(body)
-        note = body.partition(b"\n\n")[2]
-        seen = Remembered(self.home / "state" / "seen.jsonl")
-        if answer.status == HTTPStatus.OK:
-            seen.add(note, read_checkpoint(note).origin)
-        elif answer.status == HTTPStatus.CONFLICT:  # the witness verified the log's signature before it compared
-            fork = find_fork(seen.all(read_checkpoint(note).origin), note)
+        if answer.status == HTTPStatus.CONFLICT:  # the witness verified the log's signature before it compared
+            note = body.partition(b"\n\n")[2]
+            shown = read_checkpoint(note)
+            known, key = self._seen.of_size(shown.origin, shown.size), self._key_of(shown.origin)
+            fork = find_fork([known], known_part(note, [key])) if known and key else None
             if fork is not None and len(self.forks()) < MOST_FORKS:
                 write_atomic(self.home / "forks" / f"{fork.id}.json", fork.to_bytes())
         return answer
@@ -145,9 +145,12 @@ class WitnessFolder:
 
     def cosigned(self) -> dict[str, int]:
         """Return the size cosigned last for each log that is witnessed, 0 for none; works beside the service."""
-        witness = Witness(self.home / "state" / "witness.json", self._signer(), self._key_of, system_clock)
+        witness = self._witness(system_clock)
         last = {key.name: witness.last(key.name) for key in self.logs()}
         return {origin: checkpoint.size if checkpoint else 0 for origin, checkpoint in last.items()}
+
+    def _witness(self, clock: Clock) -> Witness:
+        return Witness(self.home / "state" / "witness.json", self._signer(), self._key_of, clock, self._seen)
 
     def _key_of(self, origin: str) -> NoteKey | None:
         return next((key for key in self.logs() if key.name == origin), None)

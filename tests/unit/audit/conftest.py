@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from engine.audit.checkpoint import read_checkpoint
 from engine.audit.log import AuditLog
 from engine.audit.note import Algorithm, NoteKey, NoteSigner
+from engine.audit.remembered import Remembered
 from engine.audit.verification import Verification
 from engine.audit.verify import verify
 from engine.audit.witness import Witness, add_checkpoint_body
@@ -128,7 +129,13 @@ class Borealis:
             self.signer,
             {self.acme.origin: self.acme.key}.get,
             self.acme.clock,
+            self.remembered,
         )
+
+    @property
+    def remembered(self) -> Remembered:
+        """What the witness remembers, read anew as after a restart."""
+        return Remembered(self.folder / "seen.jsonl")
 
     def cosign(self, log: AuditLog) -> bytes:
         """Let the witness cosign the log's newest checkpoint, and give it back as it is then."""

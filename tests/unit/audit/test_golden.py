@@ -14,6 +14,7 @@ from engine.audit.log import AuditLog
 from engine.audit.merkle import Range, leaf_hash, verify_consistency
 from engine.audit.note import Algorithm, NoteKey, NoteSigner, encode_base64
 from engine.audit.proof import parse_hashes, verify_proof
+from engine.audit.remembered import Remembered
 from engine.audit.verify import verify
 from engine.audit.witness import Witness
 from engine.events import Event
@@ -108,6 +109,7 @@ def test_a_witness_that_cosigned_the_old_checkpoint_answers_the_request(tmp_path
         NoteSigner("borealis.example/lading/witness", WITNESS_KEY, Algorithm.COSIGNATURE),
         {VECTORS["origin"]: key}.get,
         lambda: datetime(2026, 6, 1, tzinfo=UTC),
+        Remembered(tmp_path / "seen.jsonl"),
     )
 
     assert witness.add_checkpoint(VECTORS["add_checkpoint"].encode()).status == 200

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from engine.audit.checkpoint import Checkpoint, read_checkpoint
 from engine.audit.log import AuditLog
 from engine.audit.note import NoteSigner, open_note, split_note
+from engine.audit.remembered import Remembered
 from engine.audit.witness import BODY_LIMIT, Witness, add_checkpoint_body
 from engine.errors import InputError, LogTampered
 from tests.unit.audit.conftest import Acme, Borealis
@@ -59,6 +60,84 @@ def test_nothing_is_cosigned_that_could_not_be_remembered(acme: Acme, borealis: 
     with pytest.raises(OSError, match="directory"):
         witness.add_checkpoint(add_checkpoint_body(0, [], log.checkpoint()))
     assert witness.last(acme.origin) is None
+
+
+def test_a_witness_that_ends_before_it_remembers_has_cosigned_nothing(
+    acme: Acme, borealis: Borealis, log: AuditLog
+) -> None:
+    memory = borealis.folder / "seen.jsonl"
+    memory.mkdir()
+    with pytest.raises(OSError, match="directory"):
+        borealis.witness().add_checkpoint(add_checkpoint_body(0, [], log.checkpoint()))
+    assert not (borealis.folder / "witness.json").exists()
+
+    memory.rmdir()
+
+    assert borealis.witness().last(acme.origin) is None
+    borealis.cosign(log)
+
+
+def test_a_witness_that_ends_before_its_state_is_saved_cosigns_the_same_checkpoint_later(
+    acme: Acme, borealis: Borealis, log: AuditLog
+) -> None:
+    note = fail_to_save(borealis, log)
+
+    assert borealis.remembered.all(acme.origin) == (note,)
+    assert borealis.witness().last(acme.origin) is None
+    assert borealis.witness().add_checkpoint(add_checkpoint_body(0, [], note)).status == 200
+    assert borealis.remembered.all(acme.origin) == (note,)
+
+
+def test_a_witness_that_ends_before_its_state_is_saved_cosigns_no_other_root_of_that_size(
+    acme: Acme, borealis: Borealis, log: AuditLog
+) -> None:
+    note = fail_to_save(borealis, log)
+
+    answer = borealis.witness().add_checkpoint(add_checkpoint_body(0, [], signed(acme, 3, bytes(32))))
+
+    assert (answer.status, answer.body) == (409, b"0\n")
+    assert borealis.witness().last(acme.origin) is None
+    assert borealis.remembered.all(acme.origin) == (note,)
+    log.record(acme.event(3))
+    borealis.cosign(log)
+
+
+def fail_to_save(borealis: Borealis, log: AuditLog) -> bytes:
+    """End a witness after it remembered a checkpoint and before its state says so; return that checkpoint."""
+    witness, note, state = borealis.witness(), log.checkpoint(), borealis.folder / "witness.json"
+    state.mkdir()
+    with pytest.raises(OSError, match="directory"):
+        witness.add_checkpoint(add_checkpoint_body(0, [], note))
+    state.rmdir()
+    return note
+
+
+def test_a_witness_that_ends_before_it_answers_has_remembered_and_cosigns_again(
+    acme: Acme, borealis: Borealis, log: AuditLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(_: bytes, time: int) -> bytes:
+        raise KeyboardInterrupt(time)
+
+    note = log.checkpoint()
+    with monkeypatch.context() as patch:
+        patch.setattr(borealis.signer, "cosign", end)
+        with pytest.raises(KeyboardInterrupt):
+            borealis.witness().add_checkpoint(add_checkpoint_body(0, [], note))
+
+    assert borealis.remembered.all(acme.origin) == (note,)
+    assert borealis.witness().last(acme.origin) == read_checkpoint(note)
+    assert borealis.witness().add_checkpoint(add_checkpoint_body(0, [], note)).body == b"3\n"
+    assert borealis.witness().add_checkpoint(add_checkpoint_body(3, [], note)).status == 200
+
+
+def test_a_size_that_cannot_be_remembered_is_refused_before_anything_is_written(acme: Acme, borealis: Borealis) -> None:
+    witness = borealis.witness()
+
+    for size in (2**53, 2**63 - 1, 10**19 - 1):
+        answer = witness.add_checkpoint(add_checkpoint_body(0, [], signed(acme, size, bytes(32))))
+        assert (answer.status, b"expected at most 9007199254740991" in answer.body) == (400, True)
+    assert list(borealis.folder.glob("*.json*")) == []
+    assert witness.add_checkpoint(add_checkpoint_body(0, [], signed(acme, 2**53 - 1, bytes(32)))).status == 200
 
 
 def test_a_rolled_back_log_gets_nothing(acme: Acme, borealis: Borealis, log: AuditLog) -> None:
@@ -156,4 +235,4 @@ def test_a_log_key_cannot_cosign(acme: Acme, tmp_path: Path) -> None:
     signer = NoteSigner(acme.origin, acme.private)
 
     with pytest.raises(InputError, match="not one for cosignatures"):
-        Witness(tmp_path / "w.json", signer, {}.get, acme.clock)
+        Witness(tmp_path / "w.json", signer, {}.get, acme.clock, Remembered(tmp_path / "seen.jsonl"))

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from engine.audit.checkpoint import Checkpoint, open_checkpoint
 from engine.audit.merkle import EMPTY_ROOT, Range, leaf_hash, node_hash, prove_consistency
 from engine.audit.note import NoteSigner
+from engine.audit.remembered import Remembered
 from engine.audit.witness import add_checkpoint_body
 from engine.errors import InputError, LogTampered, OwnerBusy, UsageError, WorkspaceError
 from engine.events import system_clock
@@ -135,6 +137,38 @@ def test_a_file_that_contradicts_the_last_one_is_refused(archive: WitnessFolder,
         cosign_file(archive.home, request, None)
     assert archive.cosigned() == {LOG.key.name: 1}
     (fork,) = archive.forks()
+    assert check_file(tmp_path, fork, (LOG.key.vkey,))["kind"] == "same-size"
+
+
+def test_a_checkpoint_shown_again_with_other_lines_does_not_grow_the_folder(archive: WitnessFolder) -> None:
+    seen = archive.home / "state" / "seen.jsonl"
+    with archive.cosigning() as witness:
+        archive.judge(witness, add_checkpoint_body(0, [], note(1, leaf(0))))
+        before = seen.read_bytes()
+        for number in range(50):
+            noise = f"— unknown.example/{number} AAAAAAAA\n".encode()
+            assert archive.judge(witness, add_checkpoint_body(1, [], note(1, leaf(0)) + noise)).status == HTTPStatus.OK
+
+    assert seen.read_bytes() == before
+    assert Remembered(seen).all(LOG.key.name) == (note(1, leaf(0)),)
+
+
+def test_a_fork_is_proved_though_the_witness_ended_before_its_state_was_saved(
+    archive: WitnessFolder, tmp_path: Path
+) -> None:
+    state = archive.home / "state" / "witness.json"
+    with archive.cosigning() as witness:
+        state.mkdir()
+        with pytest.raises(OSError, match="directory"):
+            archive.judge(witness, add_checkpoint_body(0, [], note(1, leaf(0))))
+        state.rmdir()
+
+    again = WitnessFolder(archive.home)
+    with again.cosigning() as witness:
+        answer = again.judge(witness, add_checkpoint_body(0, [], note(1, bytes(32))))
+
+    assert (answer.status, answer.body) == (HTTPStatus.CONFLICT, b"0\n")
+    (fork,) = again.forks()
     assert check_file(tmp_path, fork, (LOG.key.vkey,))["kind"] == "same-size"
 
 
