@@ -32,12 +32,10 @@ from engine.events import Clock, system_clock
 from engine.files import read_regular, write_atomic, write_secret
 from engine.workspace.keys import signing_key
 from engine.workspace.owner import owning
+from engine.workspace.witness.found import FoundForks
 
 LIMIT: Final = 1 << 20
 """The most bytes of `witness.toml`."""
-
-MOST_FORKS: Final = 1000
-"""How many forks are kept: a log that contradicts itself once has proved enough."""
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9./-]{0,198}[a-z0-9]")
 
@@ -48,6 +46,7 @@ class WitnessFolder:
     def __init__(self, home: Path) -> None:
         self.home = home
         self._seen = Remembered(home / "state" / "seen.jsonl")
+        self._forks = FoundForks(home / "forks")
 
     @classmethod
     def create(cls, home: Path, name: str) -> "WitnessFolder":
@@ -135,13 +134,13 @@ class WitnessFolder:
             shown = read_checkpoint(note)
             known, key = self._seen.of_size(shown.origin, shown.size), self._key_of(shown.origin)
             fork = find_fork([known], known_part(note, [key])) if known and key else None
-            if fork is not None and len(self.forks()) < MOST_FORKS:
-                write_atomic(self.home / "forks" / f"{fork.id}.json", fork.to_bytes())
+            if fork is not None:
+                self._forks.keep(fork)
         return answer
 
     def forks(self) -> tuple[Path, ...]:
         """Return the files of the forks that were found, sorted."""
-        return tuple(sorted(self.home.glob("forks/[!.]*.json")))
+        return self._forks.files()
 
     def cosigned(self) -> dict[str, int]:
         """Return the size cosigned last for each log that is witnessed, 0 for none; works beside the service."""

@@ -7,7 +7,8 @@ import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -27,12 +28,14 @@ from engine.audit.remembered import Remembered
 from engine.audit.witness import add_checkpoint_body
 from engine.errors import InputError, LogTampered, OwnerBusy, UsageError, WorkspaceError
 from engine.events import system_clock
+from engine.gateway.checkpoints import read_fork
 from engine.wire.witnessing import ask_witness
 from engine.workspace.log.record import verify_log
 from engine.workspace.office import Office
 from engine.workspace.witness.cosigning import cosign_file, request_cosignature
 from engine.workspace.witness.folder import WitnessFolder
 from engine.workspace.witness.forks import check_file
+from engine.workspace.witness.found import MOST_FORKS
 from engine.workspace.witness.witnessing import witness_report
 from tests.integration.serving import serving
 from tests.unit.workspace.conftest import ask
@@ -170,6 +173,39 @@ def test_a_fork_is_proved_though_the_witness_ended_before_its_state_was_saved(
     assert (answer.status, answer.body) == (HTTPStatus.CONFLICT, b"0\n")
     (fork,) = again.forks()
     assert check_file(tmp_path, fork, (LOG.key.vkey,))["kind"] == "same-size"
+
+
+def test_a_log_that_contradicts_itself_without_end_takes_no_other_log_s_room(archive: WitnessFolder) -> None:
+    other = NoteSigner("new.example/log", Ed25519PrivateKey.from_private_bytes(b"n" * 32))
+    archive.add_log(other.key.vkey)
+
+    contradict(archive, LOG, range(MOST_FORKS + 5))
+    restarted = WitnessFolder(archive.home)
+    contradict(restarted, LOG, range(MOST_FORKS, MOST_FORKS + 10))
+    contradict(restarted, other, range(2))
+
+    origins = Counter(read_fork(file).checkpoints[1].origin for file in restarted.forks())
+    assert origins == {LOG.key.name: MOST_FORKS, other.key.name: 2}
+
+
+def test_one_fork_is_kept_once_and_what_is_no_fork_takes_no_room(archive: WitnessFolder) -> None:
+    contradict(archive, LOG, [1])
+    (file,) = archive.forks()
+    before = file.stat().st_ino
+    (archive.home / "forks" / "notes.json").write_text("{}")
+
+    contradict(WitnessFolder(archive.home), LOG, [1] * 5 + [2])
+
+    assert file.stat().st_ino == before
+    assert len(archive.forks()) == 3
+
+
+def contradict(archive: WitnessFolder, log: NoteSigner, roots: Iterable[int]) -> None:
+    """Have a log show a witness one checkpoint, and then others of the same size."""
+    with archive.cosigning() as witness:
+        for old, root in ((0, leaf(0)), *((1, leaf_hash(b"other %d" % number)) for number in roots)):
+            text = Checkpoint(log.key.name, 1, root).text()
+            archive.judge(witness, add_checkpoint_body(old, [], text + b"\n" + log.sign(text)))
 
 
 def test_a_log_is_witnessed_over_http_and_added_while_it_serves(archive: WitnessFolder) -> None:
