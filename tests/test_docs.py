@@ -17,7 +17,7 @@ FORMATS = sorted(path.name for path in (ROOT / "docs" / "formats").glob("*.md"))
 FORMAT = re.compile(r"docs/formats/[a-z]+\.md")
 TYPE = re.compile(r'"((?!resource\.)[a-z]+\.[a-z]+ed)"')  # resource.signed is a path in policies, not an event
 DECISIONS = {"decision.permit", "decision.deny", "decision.failsafe", "decision.shadow"}
-STATES = {"witness.stale", "witness.conflict"}
+STATES = {"witness.stale", "witness.conflict", "validation.inconclusive"}
 
 
 def verbs(command: click.Command = lading, path: str = "lading") -> Iterator[str]:

@@ -7,12 +7,17 @@ again at its next time.
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
+from engine.digest import JSON
+from engine.errors import LadingError
 from engine.gateway.admission import ask_again
 from engine.gateway.arrival import judge_arrival
-from engine.gateway.incoming import ACCEPTED, COMMITTED
+from engine.gateway.incoming import ACCEPTED, COMMITTED, Incoming
+from engine.gateway.offers import WHY_LIMIT
 from engine.gateway.parts import GatewayParts
+from engine.text import printable
 from engine.wire.problem import ProblemError
 
 logger = logging.getLogger("lading.gateway")
@@ -77,9 +82,20 @@ def finish_arrivals(parts: GatewayParts) -> int:
         try:
             judge_arrival(parts, transfer)
             judged += 1
-        except Exception:
+        except Exception as error:
             logger.exception("the arrival of transfer %s could not be judged; it is tried again", transfer.id)
+            _record_inconclusive(parts, transfer, error)
     return judged
+
+
+def _record_inconclusive(parts: GatewayParts, transfer: Incoming, error: Exception) -> None:
+    """Record that the checks on arrival came to no end, once for each kind of error; not if the log takes nothing."""
+    kind = type(error).__name__
+    payload: dict[str, JSON] = {"error": kind, "why": printable(str(error))[:WHY_LIMIT]}
+    event = parts.event(transfer, "validation.inconclusive", kind, payload)
+    with suppress(LadingError):
+        if parts.log.find(event.id) is None:
+            parts.log.record(event)
 
 
 def reauthorize(parts: GatewayParts) -> None:

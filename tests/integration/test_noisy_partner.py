@@ -92,9 +92,13 @@ def test_a_transfer_that_cannot_be_judged_keeps_no_other_waiting(
     assert [each.id for each in parts.table.in_state(COMMITTED)] == [broken]
     assert parts.table.find(whole).state == "completed"  # type: ignore[union-attr]
     assert broken in caplog.text
+    assert finish_arrivals(parts) == 0
+    [said] = two.borealis.entries("validation.inconclusive")
+    assert (said.public["transfer"], said.public["artifact"]) == (broken, found.artifact)
     parts.table.save(found, state=COMMITTED, step=found.step, documents={"message": message})
     assert finish_arrivals(parts) == 1
     assert parts.table.in_state(COMMITTED) == []
+    assert two.borealis.ask("bill.create", transfer=broken)["bill"]
 
 
 def test_a_transfer_about_which_policy_cannot_be_asked_keeps_no_other_going(
