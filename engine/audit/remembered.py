@@ -9,7 +9,7 @@ another known key signed it. So a log cannot fill the memory by showing one chec
 mean nothing here; what grows it is what its key signs anew.
 
 INVARIANTS
-- Lines are only ever added, and a line that was added is durable before `add` or `keep` returns.
+- A line that was added is durable before `add` or `keep` returns, and stays; only `thin` takes any away.
 - What a crash left of a line that was not finished is no line.
 - What `keep` kept of one log never contradicts itself.
 """
@@ -27,7 +27,7 @@ from engine.audit.fork import Fork, find_fork
 from engine.audit.note import NOTE_LIMIT, NoteKey, compose_note, known_lines
 from engine.digest import canonical, parse_canonical
 from engine.errors import InputError, LogTampered
-from engine.files import sync_folder
+from engine.files import sync_folder, write_atomic
 
 LARGEST_SIZE: Final = 2**53 - 1
 """The most entries a log can have to be remembered: the largest whole number that canonical JSON holds."""
@@ -69,7 +69,7 @@ class Remembered:
         with self._lock, self._exclusive() as descriptor:
             self._catch_up()
             if note not in self._seen(checkpoint):
-                self._append(descriptor, note, checkpoint)
+                self._append(descriptor, note)
 
     def keep(self, note: bytes, keys: Sequence[NoteKey]) -> Fork | None:
         """Remember what known keys signed of a checkpoint that somebody else sent, unless it contradicts what is kept.
@@ -97,7 +97,7 @@ class Remembered:
                 together = lines | before
                 whole = compose_note(text, (together[key] for key in dict.fromkeys(keys) if key in together))
                 if lines.keys() - before.keys() and whole not in seen:
-                    self._append(descriptor, whole, checkpoint)
+                    self._append(descriptor, whole)
             return fork
 
     def newest(self, origin: str) -> bytes | None:
@@ -132,16 +132,33 @@ class Remembered:
             sizes = self._notes.get(origin, {})
             return tuple(note for size in sorted(sizes) for note in sizes[size])
 
+    def thin(self, origin: str, most: int) -> None:
+        """Forget all but the `most` largest sizes of a log, once there are twice as many. The file is replaced whole.
+
+        For a file that no other process adds to.
+
+        Raises:
+            OSError: the file cannot be written; nothing was forgotten.
+        """
+        with self._lock:
+            sizes = self._notes.get(origin, {})
+            if len(sizes) < 2 * most:
+                return
+            least = sorted(sizes)[-most]
+            kept = self._notes | {origin: {size: notes for size, notes in sizes.items() if size >= least}}
+            data = b"".join(_line(note) for by_size in kept.values() for notes in by_size.values() for note in notes)
+            write_atomic(self._path, data, mode=0o600)
+            self._notes, self._read = kept, len(data)
+
     def _seen(self, checkpoint: Checkpoint) -> list[bytes]:
         return self._notes.get(checkpoint.origin, {}).get(checkpoint.size, [])
 
-    def _append(self, descriptor: int, note: bytes, checkpoint: Checkpoint) -> None:
+    def _append(self, descriptor: int, note: bytes) -> None:
         """Add a line at the end of what could be read, and make it durable."""
-        line = {"note": note.decode("utf-8"), "origin": checkpoint.origin, "size": checkpoint.size}
         os.ftruncate(descriptor, self._read)
         os.lseek(descriptor, 0, os.SEEK_END)
         with os.fdopen(os.dup(descriptor), "wb") as file:
-            file.write(canonical(line) + b"\n")
+            file.write(_line(note))
         os.fsync(descriptor)
         self._catch_up()
 
@@ -205,6 +222,11 @@ def check_size(checkpoint: Checkpoint) -> None:
             f"the checkpoint of {checkpoint.origin!a} is of {checkpoint.size} entries, expected at most {LARGEST_SIZE}",
             remedy="No log is that long: ask the other side to run 'lading audit verify'.",
         )
+
+
+def _line(note: bytes) -> bytes:
+    checkpoint = read_checkpoint(note)
+    return canonical({"note": note.decode("utf-8"), "origin": checkpoint.origin, "size": checkpoint.size}) + b"\n"
 
 
 def _read(note: bytes) -> Checkpoint:

@@ -3,7 +3,7 @@
     witness.toml       its name, and the pinned verifier key of each log
     keys/witness.pem   0600
     state/witness.json what was cosigned last for each origin
-    state/seen.jsonl   the same checkpoints and all before, each once, as its log signed it
+    state/seen.jsonl   the same checkpoints and those before, each once, as its log signed it
     state/witness.lock held by the one process that cosigns
     forks/<id>.json    two checkpoints in which a log contradicted itself
 
@@ -36,6 +36,10 @@ from engine.workspace.witness.found import FoundForks
 
 LIMIT: Final = 1 << 20
 """The most bytes of `witness.toml`."""
+
+MOST_SEEN: Final = 20_000
+"""How many checkpoints of one log are kept at least: a week, if it changes every half minute. Beyond twice as many, the
+oldest go: what was cosigned of them their log's partners hold, and no log may fill the disk that all logs share."""
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9./-]{0,198}[a-z0-9]")
 
@@ -122,15 +126,17 @@ class WitnessFolder:
             ) from None
 
     def judge(self, witness: Witness, body: bytes) -> Answer:
-        """Answer a request as the witness does, and keep what contradicts a checkpoint that it has seen.
+        """Answer a request as the witness does, and keep what contradicts a checkpoint that it still has.
 
         Args:
             witness: of this folder (`cosigning`).
             body: of `add-checkpoint`.
         """
         answer = witness.add_checkpoint(body)
+        note = body.partition(b"\n\n")[2]
+        if answer.status == HTTPStatus.OK:
+            self._seen.thin(read_checkpoint(note).origin, MOST_SEEN)
         if answer.status == HTTPStatus.CONFLICT:  # the witness verified the log's signature before it compared
-            note = body.partition(b"\n\n")[2]
             shown = read_checkpoint(note)
             known, key = self._seen.of_size(shown.origin, shown.size), self._key_of(shown.origin)
             fork = find_fork([known], known_part(note, [key])) if known and key else None

@@ -222,3 +222,40 @@ def test_a_memory_that_was_filled_before_is_read_and_no_longer_grows(acme: Acme)
     assert path.read_bytes() == before
     assert memory.of_size(acme.origin, 7) == memory.all(acme.origin)[-1]
     assert memory.of_size(acme.origin, 8) is None
+
+
+def test_a_thinned_memory_keeps_the_largest_sizes_and_every_other_log(acme: Acme) -> None:
+    path = acme.folder / "remembered.jsonl"
+    memory = Remembered(path)
+    shown = [signed(acme, size) for size in (5, 1, 4, 2, 3, 6)]
+    for note in shown[:5]:
+        memory.keep(note, [acme.key])
+    memory.thin(acme.origin, 3)
+    assert len(memory.all(acme.origin)) == 5  # not twice as many yet
+    memory.keep(shown[5], [acme.key])
+
+    memory.thin(acme.origin, 3)
+
+    left = tuple(signed(acme, size) for size in (4, 5, 6))
+    assert memory.all(acme.origin) == Remembered(path).all(acme.origin) == left
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    memory.keep(signed(acme, 7), [acme.key])
+    assert Remembered(path).all(acme.origin) == (*left, signed(acme, 7))
+
+
+def test_a_memory_that_cannot_be_thinned_forgets_nothing(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    memory = Remembered(acme.folder / "remembered.jsonl")
+    for size in range(4):
+        memory.keep(signed(acme, size), [acme.key])
+
+    with monkeypatch.context() as patch:
+        patch.setattr("engine.audit.remembered.write_atomic", full)
+        with pytest.raises(OSError, match="No space"):
+            memory.thin(acme.origin, 2)
+
+    assert len(memory.all(acme.origin)) == 4
+    memory.thin(acme.origin, 2)
+    assert len(memory.all(acme.origin)) == 2

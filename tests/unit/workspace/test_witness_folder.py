@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from engine.audit.checkpoint import Checkpoint, open_checkpoint
+from engine.audit.checkpoint import Checkpoint, open_checkpoint, read_checkpoint
 from engine.audit.merkle import EMPTY_ROOT, Range, leaf_hash, node_hash, prove_consistency
 from engine.audit.note import NoteSigner
 from engine.audit.remembered import Remembered
@@ -154,6 +154,39 @@ def test_a_checkpoint_shown_again_with_other_lines_does_not_grow_the_folder(arch
 
     assert seen.read_bytes() == before
     assert Remembered(seen).all(LOG.key.name) == (note(1, leaf(0)),)
+
+
+def test_a_log_that_grows_without_end_does_not_fill_the_disk_that_all_logs_share(
+    archive: WitnessFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.workspace.witness.folder.MOST_SEEN", 4)
+    other = NoteSigner("new.example/log", Ed25519PrivateKey.from_private_bytes(b"n" * 32))
+    archive.add_log(other.key.vkey)
+    contradict(archive, other, [])
+
+    grow(archive, 19)
+
+    seen = Remembered(archive.home / "state" / "seen.jsonl")
+    sizes = [read_checkpoint(each).size for each in seen.all(LOG.key.name)]
+    assert sizes == list(range(20 - len(sizes), 20))
+    assert 4 <= len(sizes) < 8
+    assert len(seen.all(other.key.name)) == 1
+    restarted = WitnessFolder(archive.home)
+    with restarted.cosigning() as witness:
+        answers = [restarted.judge(witness, add_checkpoint_body(0, [], note(n, bytes(32)))) for n in (1, 18)]
+    assert [(answer.status, answer.body) for answer in answers] == [(HTTPStatus.CONFLICT, b"19\n")] * 2
+    (fork,) = restarted.forks()  # what was seen of one entry is gone, but nothing else is cosigned of it
+    assert read_fork(fork).checkpoints[0].size == 18
+
+
+def grow(archive: WitnessFolder, until: int) -> None:
+    """Have a log cosigned entry by entry."""
+    tree = Range()
+    with archive.cosigning() as witness:
+        for old in range(until):
+            tree.append(leaf(old))
+            proof = growth(old, old + 1) if old else []
+            assert archive.judge(witness, add_checkpoint_body(old, proof, note(old + 1, tree.root()))).status == 200
 
 
 def test_a_fork_is_proved_though_the_witness_ended_before_its_state_was_saved(
