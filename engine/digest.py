@@ -8,7 +8,6 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from typing import Final, NoReturn, TypeAlias
 
 import orjson
@@ -121,8 +120,17 @@ def _has_more(data: bytes, values: int) -> bool:
     """Say whether JSON has more lists, objects and commas, not counting those in texts."""
     if sum(map(data.count, (b",", b"[", b"{"))) <= values:
         return False
-    counted = (found for found in _STRUCTURE.finditer(data) if data[found.start()] != ord('"'))
-    return next(islice(counted, values, None), None) is not None
+    texts = others = 0
+    for found in _STRUCTURE.finditer(data):
+        if data[found.start()] == ord('"'):
+            texts += 1
+        else:
+            others += 1
+        if (
+            others > values or texts > 2 * values + 1
+        ):  # each text is a name, or a value that a comma or a bracket is for
+            return True
+    return False
 
 
 def parse_canonical(data: bytes, *, what: str, limit: int) -> JSON:

@@ -4,8 +4,8 @@ A partner can have the same recorded again and again, by asking and by breaking 
 bill, what stands between the first and the last of a row that says the same is left out (`docs/formats/bill.md`).
 
 INVARIANTS
-- A row ends where the same question has another answer, or the same one by another bundle: no denial is lost among
-  permits, and no change of policies.
+- A row ends where the same question has another answer, or the same one by another bundle or other policies: no denial
+  is lost among permits or other denials, and no change of policies.
 - A row ends at every entry of another kind, and none of those is left out. So the decision that a statement cites, the
   last before that statement was recorded, stays.
 """
@@ -40,6 +40,7 @@ def extract(entries: Sequence[Entry]) -> list[Entry]:
             rows.clear()
             continue
         said = {name: value for name, value in entry.public.items() if name not in _OWN}
+        said["because"] = str((entry.payload or {}).get("because"))
         before, last = rows.get(matter, ({}, entry.index))
         if before != said:
             kept |= {last, entry.index}

@@ -42,7 +42,9 @@ def accept(parts: GatewayParts, offered: Offered, zone: str) -> Accepted:
     try:
         parts.remember(offered.offer.sender, offered.offer.own_checkpoint.encode())
     except EvidenceError as error:
-        parts.log.record(parts.event(transfer, "witness.refused", offered.digest, {"why": str(error)}))
+        why = str(error)
+        occurrence = f"{offered.digest}:{sha256(why.encode())}"
+        parts.log.record(parts.event(transfer, "witness.refused", occurrence, {"why": why}))
         raise _denied(parts, transfer, str(error), codes=("log-refused",)) from None
     try:
         parts.registry.check_free(offered.manifest)
@@ -282,7 +284,7 @@ def _denied(
     decision: str | None = None,
     remedy: str = TALK,
 ) -> ProblemError:
-    occurrence = decision or sha256(why.encode())
+    occurrence = decision or f"{transfer.artifact}:{sha256(why.encode())}"
     parts.log.record(parts.event(transfer, "transfer.refused", occurrence, {"why": why[:2000]}))
     return ProblemError(
         403,
@@ -315,7 +317,8 @@ def _purge(parts: GatewayParts, transfer: Incoming) -> None:
     scope = parts.store.open_scope(transfer.agreement)
     mine = parts.journal.exclusive(transfer.id)
     came = parts.journal.counts(transfer.id).chunks
-    if came:
-        parts.log.record(parts.event(transfer, "transfer.reverted", str(came), {"chunks": came}))
+    reverted = parts.event(transfer, "transfer.reverted", "", {"chunks": came})
+    if came and parts.log.find(reverted.id) is None:
+        parts.log.record(reverted)
     parts.store.discard(scope, mine)
     parts.journal.forget(transfer.id, mine)

@@ -46,13 +46,12 @@ class GatewayHandlers:
         self._parts = parts
         self._arrived = arrived
         self._refusals = refusals
-        self._one_at_a_time = threading.Lock()
         self._one_agreement_at_a_time = threading.Lock()
 
     def offer(self, peer: str, message: OfferMessage, address: str) -> Accepted:
         """Decide about an offer; sign the acceptance. The same offer again gets the same acceptance."""
         offered = read_offer(self._parts, peer, message)
-        with self._one_at_a_time:
+        with self._parts.deciding:
             known = self._parts.table.find(offered.offer.transfer)
             if known is not None:
                 return accept_again(self._parts, known, offered)
@@ -60,15 +59,16 @@ class GatewayHandlers:
 
     def missing(self, peer: str, transfer: str) -> MissingMessage:
         """Say which chunks are still to be sent; policy is asked again, for this is a new connection."""
-        found = self._find(peer, transfer)
-        if found.state == ACCEPTED:
-            ask_again(self._parts, found)
-        demand_standing(self._parts, found)
+        with self._parts.deciding:
+            found = self._find(peer, transfer)
+            if found.state == ACCEPTED:
+                ask_again(self._parts, found)
+            demand_standing(self._parts, found)
         return MissingMessage.of(self._parts.journal.missing(transfer))
 
     def commit(self, peer: str, transfer: str) -> ReceiptMessage:
         """Sign the delivery receipt, once every chunk is durable and policy still permits."""
-        with self._one_at_a_time:
+        with self._parts.deciding:
             found = self._find(peer, transfer)
             kept = issue_receipt(self._parts, found)
             answer = ReceiptMessage(receipt=json.loads(kept), checkpoint=self._parts.log.checkpoint().decode())
@@ -114,7 +114,7 @@ class GatewayHandlers:
     def annex(self, peer: str, transfer: str, message: AnnexRequest) -> AnnexMessage:
         """Return what replays this side's decisions about a transfer, either way, as far as it discloses that."""
         self._expect_between(peer, transfer)
-        with self._one_at_a_time:
+        with self._parts.deciding:
             return self._parts.annex(transfer, message)
 
     def agreement(self, peer: str, message: AgreementMessage) -> AgreementMessage:

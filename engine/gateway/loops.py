@@ -105,8 +105,15 @@ def reauthorize(parts: GatewayParts) -> None:
     """
     for transfer in parts.table.in_state(ACCEPTED):
         try:
-            ask_again(parts, transfer)
+            _ask_again(parts, transfer.id)
         except ProblemError as stopped:
             logger.warning("transfer %s was stopped: %s", transfer.id, stopped)
         except Exception:
             logger.exception("policy could not be asked about transfer %s; it is tried again", transfer.id)
+
+
+def _ask_again(parts: GatewayParts, transfer: str) -> None:
+    with parts.deciding:
+        now = parts.table.find(transfer)  # it may have been committed since the round began
+        if now is not None and now.state == ACCEPTED:
+            ask_again(parts, now)

@@ -174,13 +174,14 @@ def check_terms(offer: Offer, standing: Standing) -> None:
     """Check that an offer was made while its agreement binds, and lets others know of it what it says.
 
     Raises:
-        InputError: it is from before, or says something else. To say nothing is the sender's right.
+        InputError: it is from before or after, or says something else. To say nothing is the sender's right.
     """
-    if offer.issued < standing.agreement.effective:
+    agreement = standing.agreement
+    if not agreement.effective <= offer.issued < agreement.expires:
         raise InputError(
             f"the offer is of {timestamp(offer.issued)}, its agreement binds from "
-            f"{timestamp(standing.agreement.effective)}",
-            remedy="Make a new offer.",
+            f"{timestamp(agreement.effective)} until {timestamp(agreement.expires)}",
+            remedy="Make a new offer, and compare the clocks of both sides.",
         )
     if offer.onward is not None and offer.onward != OnwardTerms.of_agreement(standing.agreement):
         raise InputError(

@@ -1,7 +1,8 @@
 """What the gateway needs from the workspace, as one frozen bundle."""
 
+import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from engine.agreement import AgreementFolder, Standing
@@ -50,6 +51,7 @@ class GatewayParts:
             best.
         annex: what replays this side's decisions about a finished transfer, for its partner; see `disclose_annex`.
         discloses: whether partners are shown the records of decisions about their transfers.
+        deciding: held by whoever lets a transfer begin, end or be delivered: one at a time.
     """
 
     organization: str
@@ -81,6 +83,7 @@ class GatewayParts:
     witnessed_checkpoint: Callable[[str, str], bytes]
     annex: Callable[[str, AnnexRequest], AnnexMessage]
     discloses: bool
+    deciding: threading.Lock = field(default_factory=threading.Lock)
 
     def event(
         self,

@@ -241,17 +241,16 @@ class TrustFolder:
         return data
 
     def _demand_unclaimed(self, document: TrustDocument) -> None:
-        """Refuse keys that are already known as somebody else's.
+        """Refuse keys that are a pinned witness's or our own.
 
         Keys of logs and witnesses are public, and a trust document does not prove that its organization has theirs:
-        one that lists a third party's would make that witness count for nothing.
+        one that lists a third party's would make that witness count for nothing. A key of another partner does no
+        harm: what it signs, it signs under its own name. To refuse it would let a partner keep another from a new key.
         """
         owners = {pin.public: f"the witness pinned as {pin.name}" for pin in self.pins()}
-        others = [self.partner(each) for each in self.partners() if each != document.organization]
         if self._own_path.exists():
-            others.append(self.own())
-        for other in others:
-            owners |= {raw_key(key): other.organization for key in (*other.log_keys, *other.witness_keys)}
+            ours = self.own()
+            owners |= {raw_key(key): ours.organization for key in (*ours.log_keys, *ours.witness_keys)}
         for key in (*document.log_keys, *document.witness_keys):
             if raw_key(key) in owners:
                 raise InputError(

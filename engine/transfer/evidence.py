@@ -14,7 +14,7 @@ from engine.audit.tiles import TileTree
 from engine.audit.witness import add_checkpoint_body, ask_for_cosignature
 from engine.custody.bill import Opening
 from engine.custody.logs import unlock
-from engine.digest import canonical
+from engine.digest import canonical, sha256
 from engine.errors import BadSignature, InputError, LogTampered, Refused
 from engine.events import Event, event_id
 from engine.transfer.partner import Partner
@@ -189,7 +189,7 @@ def _prove(partner: Partner, origin: str, old: int, new: int) -> list[bytes]:
 
 def _witnessed(kind: str, parts: Parts, organization: str, size: int, why: str = "") -> Event:
     return Event(
-        id=event_id(organization, f"{kind}:{size}"),
+        id=event_id(organization, f"{kind}:{size}:{sha256(why.encode())}" if why else f"{kind}:{size}"),
         type=kind,
         actor=f"spiffe://{parts.organization}/gateway",
         partner=organization,

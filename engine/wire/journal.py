@@ -55,7 +55,7 @@ _EXCLUSIVE: Final = """
 SELECT mine.sha256 FROM incoming_chunk AS mine JOIN incoming AS me ON me.transfer = mine.transfer
 WHERE me.transfer = ? AND NOT EXISTS (
     SELECT 1 FROM incoming_chunk AS other JOIN incoming AS theirs ON theirs.transfer = other.transfer
-    WHERE other.sha256 = mine.sha256 AND other.received IS NOT NULL AND theirs.transfer != me.transfer
+    WHERE other.sha256 = mine.sha256 AND theirs.transfer != me.transfer
       AND theirs.scope_public = me.scope_public AND theirs.state NOT IN ('revoked', 'expired'))
 ORDER BY mine.rowid
 """

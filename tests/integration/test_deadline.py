@@ -77,6 +77,27 @@ def test_what_is_not_there_whole_by_the_deadline_is_ended(
     assert "transfer.failed" not in two.borealis.log_of(transfer)
 
 
+@pytest.mark.parametrize("found_by", [round_of_the_loop, question, commit])
+def test_nothing_begins_and_nothing_is_delivered_while_what_came_of_another_transfer_is_discarded(
+    two: PartnerSimulator,
+    root: str,
+    monkeypatch: pytest.MonkeyPatch,
+    found_by: Callable[[PartnerSimulator, str], None],
+) -> None:
+    transfer, parts = two.break_off(root, chunks=CAME), two.borealis.parts
+    discard, seen = parts.store.discard, []
+
+    def watched(scope: Any, chunks: Any) -> None:
+        seen.append(parts.deciding.locked())
+        discard(scope, chunks)
+
+    monkeypatch.setattr(parts.store, "discard", watched)
+    two.clock.advance(PAST)
+    found_by(two, transfer)
+
+    assert seen == [True]
+
+
 @pytest.mark.usefixtures("hasty")
 def test_the_sender_learns_why_and_what_it_sends_anew_arrives(two: PartnerSimulator, root: str) -> None:
     transfer = two.break_off(root, chunks=CAME)

@@ -14,6 +14,7 @@ from engine.events import SKEW
 from engine.gateway.offers import check_terms
 from engine.signing.organization_trust import Signed
 from engine.signing.sandbox.timestamps import TimestampService
+from tests.integration.link import at
 from tests.integration.simulator import ACME, BOREALIS, PartnerSimulator
 from tests.integration.test_witnessing import packed
 
@@ -55,7 +56,7 @@ def test_an_offer_from_the_future_is_refused(
     assert (sent["state"], two.borealis.entries("transfer.accepted")) == ("failed", [])
 
 
-def test_an_offer_from_before_its_agreement_binds_is_refused(two: PartnerSimulator, tmp_path: Path) -> None:
+def test_an_offer_from_outside_the_time_of_its_agreement_is_refused(two: PartnerSimulator, tmp_path: Path) -> None:
     transfer = two.send(packed(two, tmp_path))["id"]
     signed = json.loads(two.acme.office.outgoing.document(transfer, "offer") or b"")
     offer = Offer.read(two.acme.parts.trust(ACME).verify(canonical(signed), predicate_type=Offer.predicate_type()))
@@ -63,8 +64,20 @@ def test_an_offer_from_before_its_agreement_binds_is_refused(two: PartnerSimulat
     effective = standing.agreement.effective
 
     check_terms(offer.model_copy(update={"issued": effective}), standing)
-    with pytest.raises(InputError, match="its agreement binds from"):
-        check_terms(offer.model_copy(update={"issued": effective - SECOND}), standing)
+    for outside in (effective - SECOND, standing.agreement.expires):
+        with pytest.raises(InputError, match="its agreement binds from"):
+            check_terms(offer.model_copy(update={"issued": outside}), standing)
+
+
+def test_a_receipt_from_the_future_undoes_no_delivery(
+    two: PartnerSimulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two.link.before = at("commit", 1, lambda: stamps(monkeypatch, BOREALIS, SKEW + timedelta(minutes=1)))
+
+    sent = two.send(packed(two, tmp_path))
+
+    assert sent["state"] == "completed"
+    assert two.acme.office.outgoing.document(sent["id"], "receipt")
 
 
 @pytest.mark.parametrize("whose", [ACME, BOREALIS])

@@ -192,6 +192,21 @@ def test_a_partner_whose_witness_lies_about_the_time_spoils_neither_handoff_nor_
     assert told["time"] is None  # type: ignore[index, call-overload]
 
 
+def test_a_cosignature_that_is_refused_again_at_the_same_size_is_recorded_again_and_undoes_nothing(
+    two: PartnerSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme, witness = two.acme, two.borealis.office.witness
+    parts = transfer_parts(acme.office, Call(None, {}, lambda _: None, acme.stop))
+    cosign = witness._signer.cosign
+    note = two.acme.office.log.checkpoint()
+
+    for hours in (1, 2):
+        monkeypatch.setattr(witness._signer, "cosign", lambda text, time, by=hours: cosign(text, time + by * 3600))
+        assert not seek_cosignature(parts, acme.office.dialing.partner(BOREALIS), BOREALIS, note)
+
+    assert len(acme.entries("witness.refused")) == 2
+
+
 def test_a_time_that_an_older_log_kept_breaks_no_report(two: PartnerSimulator, tmp_path: Path) -> None:
     two.send(packed(two, tmp_path))
     log = two.acme.office.log

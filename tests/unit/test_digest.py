@@ -86,3 +86,14 @@ def test_what_goes_in_circles_has_no_canonical_form() -> None:
 
     with pytest.raises(RecursionError):
         canonical(circle)
+
+
+def test_texts_that_no_structure_is_for_are_refused_without_being_counted_to_the_end() -> None:
+    with pytest.raises(InputError, match="more than 100 lists"):
+        parse_json(b'""' * 10_000 + b"," * 101, what="it", limit=1 << 20, values=100)
+
+
+def test_as_many_names_and_texts_as_values_allow_are_read() -> None:
+    members = ",".join(f'"{number}":"text"' for number in range(100))
+
+    assert len(parse_json(f"{{{members}}}".encode(), what="it", limit=1 << 20, values=100)) == 100  # type: ignore[arg-type]

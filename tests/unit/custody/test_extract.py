@@ -53,6 +53,16 @@ def indexes(entries: Sequence[Entry]) -> list[int]:
     return [each.index for each in extract(entries)]
 
 
+def test_a_denial_for_another_reason_is_not_lost_among_those_for_one() -> None:
+    reasons = ["no-permit", "no-permit", "deny-embargoed", "no-permit", "no-permit"]
+    entries = [
+        entry(index, "decision.deny", {"policy": "one"}, {"action": "send", "because": [reason]})
+        for index, reason in enumerate(reasons)
+    ]
+
+    assert indexes(entries) == [0, 1, 2, 3, 4]
+
+
 def test_of_a_row_that_says_the_same_the_first_and_the_last_stay() -> None:
     assert indexes(decisions([PERMIT] * 5)) == [0, 4]
     assert indexes(decisions([PERMIT])) == [0]

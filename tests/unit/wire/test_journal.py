@@ -115,7 +115,7 @@ def test_what_an_expired_transfer_brought_is_neither_inherited_nor_relied_on(jou
     create(journal, "anew", A, B)
     assert journal.missing("anew") == [True, True]
     journal.mark("anew", [A])
-    assert (journal.exclusive("expired"), journal.exclusive("anew")) == ([B], [A, B])
+    assert (journal.exclusive("expired"), journal.exclusive("anew")) == ([], [A, B])
 
 
 def test_what_to_discard_is_what_nobody_else_relies_on(journal: Journal) -> None:
@@ -127,6 +127,8 @@ def test_what_to_discard_is_what_nobody_else_relies_on(journal: Journal) -> None
     journal.mark("three", [C])
     journal.set_state("three", State.REVOKED)
     assert journal.exclusive("one") == [A, C]  # what may be half there counts, too
+    create(journal, "four", A)
+    assert journal.exclusive("one") == [C]  # what is still to come of another transfer may be coming now
 
 
 def test_the_file_is_for_its_owner_alone_and_outlives_the_process(tmp_path: Path) -> None:
