@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from difflib import unified_diff
 from pathlib import Path
 
 import pytest
@@ -97,8 +98,11 @@ def same_picture(tmp_path: Path) -> Callable[[Pilot[None], str], Awaitable[None]
         while same(picture) != same(kept.read_text()) and time.monotonic() < deadline:
             await pilot.pause(0.05)
             picture = drawn(pilot)
-        seen = tmp_path / kept.name
-        seen.write_text(picture)
-        assert same(picture) == same(kept.read_text()), f"the screen differs from {kept}: compare {seen}"
+        if same(picture) != same(kept.read_text()):
+            seen = tmp_path / kept.name
+            seen.write_text(picture)
+            kept_parts, parts = (same(each).replace("><", ">\n<").splitlines() for each in (kept.read_text(), picture))
+            difference = "\n".join(unified_diff(kept_parts, parts, "kept", "seen", lineterm="", n=0))
+            pytest.fail(f"the screen differs from {kept}: compare {seen}\n{difference}", pytrace=False)
 
     return compare

@@ -1,10 +1,13 @@
 """The view models, without a terminal."""
 
+import sqlite3
 from dataclasses import replace
 from datetime import timedelta
+from unittest.mock import Mock
 
 import pytest
 
+from engine.errors import WorkspaceError
 from engine.workspace.log.view import CheckpointView
 from engine.workspace.views import Direction, Standing, Transfer, WorkspaceView
 from tests.tui.sample_workspace import MIB, NOW, SampleWorkspace
@@ -15,6 +18,7 @@ from tui.state.glyphs import ASCII, UNICODE, glyphs_for
 from tui.state.ledger import Ledger
 from tui.state.line import Line, Role, cells, fit
 from tui.state.pace import Pace
+from tui.state.session import Session
 from tui.state.states import STEPS, mark, pipeline
 from tui.state.status import Status, status_line
 from tui.state.text_filter import parse_filter
@@ -267,9 +271,36 @@ def test_the_ledger_reads_the_pages_it_shows_and_no_others(acme: SampleWorkspace
 
     assert len(ledger) == 49
     assert ledger.row(48).type == "receipt.received"
-    assert not ledger.poll()
+    ledger.poll()
     assert len(ledger._pages) == 1
     view.close()
+
+
+@pytest.mark.parametrize(
+    ("broken", "error"),
+    [
+        ("log.checkpoint", WorkspaceError("the log cannot be read: locked", remedy="Wait.")),
+        ("transfers.break_glass", sqlite3.OperationalError("locked")),
+    ],
+)
+def test_what_could_not_be_read_once_is_read_at_the_next_look(
+    acme: SampleWorkspace, monkeypatch: pytest.MonkeyPatch, broken: str, error: Exception
+) -> None:
+    session = Session(WorkspaceView(acme.home), acme.clock, {})
+    monkeypatch.setattr(session.view.transfers, "break_glass", len)
+    part, method = broken.split(".")
+    with monkeypatch.context() as patch:
+        patch.setattr(getattr(session.view, part), method, Mock(side_effect=error))
+        session.look()
+        assert any("cannot be read: locked" in problem for problem in session.status.problems)
+
+    session.look()
+
+    assert not session.status.problems
+    assert session.checkpoint is not None
+    assert len(session.docket.to_scan) == 49
+    assert "9 tickets to approve" in session.status.waiting
+    session.close()
 
 
 def test_what_a_scan_finds_late_for_another_filter_is_dropped(acme: SampleWorkspace) -> None:

@@ -39,16 +39,15 @@ class Ledger:
         """Return how many rows the filter lets through."""
         return self.size if self._found is None else len(self._found)
 
-    def poll(self) -> bool:
-        """Look whether the log changed; return True if it did."""
+    def poll(self) -> None:
+        """Look whether the log changed; `version` is another one if it did."""
         version = self._log.version()
         if version == self.version:
-            return False
+            return
         self.version, self.size = version, self._log.size()
         self._pages.clear()
         if self.size < self.scanned:  # another, shorter log took its place
             self.narrow(self.filter.text)
-        return True
 
     def position(self, index: int) -> int:
         """Return the position of an index, or of the first one shown after it."""

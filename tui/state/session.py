@@ -51,6 +51,7 @@ class Session:
         self._looks = 0
         self._transfers: tuple[Transfer, ...] = ()
         self._seen: object = None
+        self._log_seen: object = None
         self._policies_seen: object = None
         self._folder_seen: object = None
         self._reviews = (0, 0)
@@ -108,8 +109,9 @@ class Session:
         try:
             version = self.view.transfers.version()
             if version != self._seen:
-                self._transfers, self._seen = self.view.transfers.read(), version
+                self._transfers = self.view.transfers.read()
                 self._reviews = (self.view.transfers.break_glass("requested"), self.view.transfers.break_glass("used"))
+                self._seen = version  # last: what could not be read is read again at the next look
             self.board.update(self._transfers, now)
         except (sqlite3.Error, OSError) as error:
             self._problems["transfers"] = f"transfers cannot be read: {error}"
@@ -142,9 +144,11 @@ class Session:
 
     def _look_at_log(self) -> None:
         try:
-            if self.ledger.poll():
+            self.ledger.poll()
+            if self.ledger.version != self._log_seen:
                 self.checkpoint = self.view.log.checkpoint()
                 self.docket.follow(self.ledger.size)
+                self._log_seen = self.ledger.version  # last, as above
         except (OSError, LadingError) as error:
             self._problems["log"] = f"the log cannot be read: {error}"
         else:
