@@ -12,6 +12,7 @@ INVARIANTS
 - A line that was added is durable before `add` or `keep` returns, and stays; only `thin` takes any away.
 - What a crash left of a line that was not finished is no line.
 - What `keep` kept of one log never contradicts itself.
+- A file that is gone after it was read is not made again: a new one would have forgotten what the old one held.
 """
 
 import fcntl
@@ -165,8 +166,10 @@ class Remembered:
     @contextmanager
     def _exclusive(self) -> Iterator[int]:
         """Keep other processes out of the file while it is added to."""
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = not self._path.exists()
+        if fresh and self._read:
+            raise self._damaged()
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             if fresh:

@@ -212,9 +212,10 @@ def _record(office: Office, kind: str) -> None:
             Event(id=event_id(kind, now), type=kind, actor=office.settings.service_identity, payload={"at": now})
         )
         office.remember_own()
-    except LadingError:
+    except LadingError as error:
         if kind == "gateway.started":
             raise
+        logging.getLogger("lading.gateway").warning("that the gateway stopped is not on record: %s", error)
 
 
 @contextmanager

@@ -111,6 +111,21 @@ def test_a_memory_that_shrinks_while_in_use_is_refused(acme: Acme, notes: list[b
         memory.add(notes[2], acme.origin)
 
 
+def test_a_memory_that_is_gone_while_in_use_is_not_made_again(acme: Acme, notes: list[bytes]) -> None:
+    path = acme.folder / "state" / "remembered.jsonl"
+    memory = Remembered(path)
+    memory.add(notes[1], acme.origin)
+    path.unlink()
+    path.parent.rmdir()
+
+    with pytest.raises(LogTampered, match="damaged after byte"):
+        memory.add(notes[2], acme.origin)
+    with pytest.raises(LogTampered, match="damaged after byte"):
+        memory.keep(notes[2], [acme.key])
+
+    assert not path.parent.exists()
+
+
 def signed(acme: Acme, size: int, root: bytes = bytes(32)) -> bytes:
     text = Checkpoint(acme.origin, size, root).text()
     return text + b"\n" + NoteSigner(acme.origin, acme.private).sign(text)
