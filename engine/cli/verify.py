@@ -22,8 +22,9 @@ Examples:
 def verify(session: Session, artifact: str) -> int:
     """Say who signed what, by which log and root, and how to check it with tools that are not lading.
 
-    A PATH is hashed and compared with the artifact it was exported from; what was changed in a folder that was packed
-    or exported here is logged. Exits 4 when anything does not verify.
+    A PATH that an artifact was packed from or exported to here is hashed and compared with that artifact alone, and
+    what was changed in it is logged; any other, with the artifact it is closest to. Exits 4 when anything does not
+    verify.
     """
     named = str(Path(artifact).absolute()) if Path(artifact).is_dir() else artifact  # the owner may be somewhere else
     with Bar("verifying", enabled=not session.as_json) as bar:

@@ -1,8 +1,12 @@
 """What is done with an artifact, and when an agreement ends: decided, and in the log."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from engine.demo.model import make_model
+from engine.errors import UsageError
 from engine.workspace.operations.agreements import record_ended
 from tests.integration.simulator import ACME, PartnerSimulator
 
@@ -68,6 +72,54 @@ def test_a_changed_file_is_in_the_log_of_who_packed_it_and_of_who_wrote_it_once(
         [entry] = side.entries("artifact.modified")
         assert (entry.public["artifact"], (entry.payload or {})["folder"]) == (root, str(folder))
         assert (entry.payload or {})["changed"] == [f"{first}: size-mismatch"]
+
+
+def test_an_exported_folder_that_was_made_another_artifact_is_a_modified_one(two: PartnerSimulator) -> None:
+    written, root = two.folder / "written", received(two)
+    two.borealis.ask("artifact.export", ref=root, folder=str(written), purpose="evaluation")
+    other = make_model(two.folder / "other", size=1 << 19).folder
+    two.borealis.ask("artifact.pack", path=str(other), name="other", version="1")
+    shutil.rmtree(written)
+    shutil.copytree(other, written)
+    (two.folder / "shortcut").symlink_to(written)
+
+    for name in ("written", "shortcut"):
+        found = two.borealis.ask("artifact.verify", artifact=str(two.folder / name))
+        assert (found["ok"], found["root"]) == (False, root)
+
+    assert {entry.public["artifact"] for entry in two.borealis.entries("artifact.modified")} == {root}
+
+
+def test_a_folder_is_held_against_what_was_written_there_last_and_nothing_that_was_refused(
+    two: PartnerSimulator,
+) -> None:
+    written, root = two.folder / "written", received(two)
+    other = make_model(two.folder / "other", size=1 << 19).folder
+    second = two.borealis.ask("artifact.pack", path=str(other), name="other", version="1")["root"]
+    two.borealis.ask("artifact.export", ref=second, folder=str(written), purpose="evaluation")
+    with pytest.raises(UsageError, match="not an empty folder"):
+        two.borealis.ask("artifact.export", ref=root, folder=str(written), purpose="evaluation")
+    assert two.borealis.ask("artifact.verify", artifact=str(written))["root"] == second
+
+    shutil.rmtree(written)
+    two.borealis.ask("artifact.export", ref=root, folder=str(written), purpose="evaluation")
+    assert two.borealis.ask("artifact.verify", artifact=str(written))["root"] == root
+    shutil.rmtree(written)
+    shutil.copytree(other, written)
+
+    assert two.borealis.ask("artifact.verify", artifact=str(written))["root"] == root
+    assert len(two.borealis.entries("artifact.modified")) == 1
+
+
+def test_a_folder_that_was_packed_twice_is_either_version(two: PartnerSimulator) -> None:
+    folder = make_model(two.folder / "tiny", size=1 << 19).folder
+    first = two.acme.ask("artifact.pack", path=str(folder), name="tiny", version="1")["root"]
+    (folder / "more.json").write_text("{}")
+    second = two.acme.ask("artifact.pack", path=str(folder), name="tiny", version="2")["root"]
+
+    assert two.acme.ask("artifact.verify", artifact=str(folder))["root"] == second
+    (folder / "more.json").unlink()
+    assert two.acme.ask("artifact.verify", artifact=str(folder))["root"] == first
 
 
 def test_a_folder_that_lading_never_saw_says_nothing_about_an_artifact(two: PartnerSimulator) -> None:

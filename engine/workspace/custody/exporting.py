@@ -36,8 +36,7 @@ def export_files(store: Store, artifact: Artifact, folder: Path, progress: Progr
         SourceChanged: a file of the source folder is gone.
         StoreError: a chunk is missing, or the disk is full.
     """
-    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
-        raise UsageError(f"{folder} exists and is not an empty folder", remedy="Name a new folder.")
+    check_free(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = folder.parent.resolve() / f".{folder.name}.{secrets.token_hex(6)}.export"
     write = _from_source if artifact.source is not None else _from_store
@@ -58,6 +57,16 @@ def export_files(store: Store, artifact: Artifact, folder: Path, progress: Progr
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     sync_folder(folder.parent)
+
+
+def check_free(folder: Path) -> None:
+    """Check that files can be written to a folder without writing over anything.
+
+    Raises:
+        UsageError: the folder holds something.
+    """
+    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+        raise UsageError(f"{folder} exists and is not an empty folder", remedy="Name a new folder.")
 
 
 def verification_commands(

@@ -13,7 +13,7 @@ from engine.manifest import pack
 from engine.manifest.artifact import Artifact
 from engine.signing import MANIFEST_REFERENCE, MODEL_SIGNATURE, Signed, manifest_statement, model_statement
 from engine.transfer.facts import agreement_facts, artifact_facts
-from engine.workspace.custody.exporting import export_files
+from engine.workspace.custody.exporting import check_free, export_files
 from engine.workspace.custody.links import owner_terms
 from engine.workspace.office import Office
 from engine.workspace.operations import Call, Params
@@ -117,6 +117,7 @@ def export_artifact(office: Office, call: Call, params: Export) -> dict[str, JSO
     purpose = params.purpose or None
     if denied := office.denial("copy", who, purpose=purpose, **facts(office, artifact)):
         return denied
+    check_free(params.folder)  # the log says of no folder that holds something else that this was written to it
     payload: dict[str, JSON] = {"folder": str(params.folder), "purpose": params.purpose}
     office.log.record(event_about("artifact.copied", who, artifact, timestamp(office.clock()), payload))
     export_files(office.store, artifact, params.folder, call.report("exporting"))
