@@ -6,14 +6,16 @@ bill, what stands between the first and the last of a row that says the same is 
 INVARIANTS
 - A row ends where the same question has another answer, or the same one by another bundle or other policies: no denial
   is lost among permits or other denials, and no change of policies.
-- A row ends at every entry of another kind, and none of those is left out. So the decision that a statement cites, the
-  last before that statement was recorded, stays.
+- A row ends at every entry of another kind, and none of those is left out.
+- The decision that a statement cites stays, whatever is known of it and of those around it.
 """
 
 from collections.abc import Sequence
 from typing import Final
 
 from engine.audit.entry import Entry
+from engine.digest import parse_json
+from engine.events import event_id
 
 MOST: Final = 1000
 """Up to so many entries, none is left out."""
@@ -24,14 +26,20 @@ _REPEATED: Final = ("transfer.refused", "transfer.paused", "transfer.resumed", "
 _OWN: Final = frozenset({"id", "time", "commitment"})
 """What every leaf has for itself."""
 
+_CITED_LIMIT: Final = 4096  # bytes
 _Row = tuple[dict[str, str], int]
 
 
-def extract(entries: Sequence[Entry]) -> list[Entry]:
-    """Return the entries of a handoff that go into evidence, of all that a log has of it, in the log's order."""
+def extract(entries: Sequence[Entry], cited: str | None) -> list[Entry]:
+    """Return the entries of a handoff that go into evidence, of all that a log has of it, in the log's order.
+
+    Args:
+        entries: all that the log has of it.
+        cited: the id of the entry that stays in any case; see `cited_entry`.
+    """
     if len(entries) <= MOST:
         return list(entries)
-    kept: set[int] = set()
+    kept = {entry.index for entry in entries if entry.id == cited}
     rows: dict[tuple[str, ...], _Row] = {}
     for entry in entries:
         matter = _matter(entry)
@@ -47,6 +55,16 @@ def extract(entries: Sequence[Entry]) -> list[Entry]:
         rows[matter] = said, entry.index
     kept |= {last for _, last in rows.values()}
     return [entry for entry in entries if entry.index in kept]
+
+
+def cited_entry(document: bytes | None) -> str | None:
+    """Return the id of the log's entry of the decision that this side's statements about a transfer cite.
+
+    Args:
+        document: the document `cited` that is kept with the transfer; None before anything was permitted.
+    """
+    cited = parse_json(document, what="the decision that is cited", limit=_CITED_LIMIT) if document else None
+    return event_id(str(cited["id"]), "decision") if isinstance(cited, dict) else None
 
 
 def _matter(entry: Entry) -> tuple[str, ...] | None:

@@ -19,14 +19,16 @@ TILE: Final = re.compile(
 """Six groups at most: any larger number is one no database could hold."""
 
 
-def evidence_message(organization: str, log: LogReader, peer: str, transfer: str, note: bytes) -> EvidenceMessage:
+def evidence_message(
+    organization: str, log: LogReader, peer: str, transfer: str, note: bytes, *, cited: str | None
+) -> EvidenceMessage:
     """Return a log's entries about a transfer, each proved under one of its checkpoints.
 
     Leaves only: payloads, which have people's names in them, stay here. Entries about a dealing with anybody else
     are never shown, whatever transfer they are about: a partner chooses the ids of its own transfers.
     """
     size = read_checkpoint(note).size
-    entries = entries_about(log, peer, transfer, size)
+    entries = entries_about(log, peer, transfer, cited=cited, size=size)
     return EvidenceMessage(
         organization=organization,
         checkpoint=note.decode(),
@@ -41,17 +43,20 @@ def evidence_message(organization: str, log: LogReader, peer: str, transfer: str
     )
 
 
-def entries_about(log: LogReader, peer: str, transfer: str, size: int | None = None) -> list[Entry]:
+def entries_about(
+    log: LogReader, peer: str, transfer: str, *, cited: str | None, size: int | None = None
+) -> list[Entry]:
     """Return the entries about a transfer with a partner that go into evidence.
 
     Args:
         log: the log that has them.
         peer: the partner.
         transfer: the transfer.
+        cited: the id of the entry that this side's statements cite; see `engine.custody.extract`.
         size: of the checkpoint under which they are proved; that of the log if None.
     """
     found = (entry for entry in log.of_transfer(transfer) if size is None or entry.index < size)
-    return extract([entry for entry in found if entry.public.get("partner") == peer])
+    return extract([entry for entry in found if entry.public.get("partner") == peer], cited)
 
 
 def openings(entries: Iterable[Entry], *, discloses: bool) -> tuple[OpenedMessage, ...]:

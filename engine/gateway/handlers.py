@@ -6,6 +6,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from engine.audit.checkpoint import Checkpoint, read_checkpoint
+from engine.audit.reader import LogReader
 from engine.audit.witness import Answer
 from engine.digest import JSON
 from engine.errors import InputError
@@ -92,22 +93,23 @@ class GatewayHandlers:
         """Return this log's entries about a transfer, either way, proved under the newest checkpoint."""
         self._expect_between(peer, transfer)
         log = self._parts.log_about(transfer)
-        return evidence_message(self._parts.organization, log, peer, transfer, log.newest_checkpoint())
+        return self._evidence(log, peer, transfer, log.newest_checkpoint())
 
     def witnessed_evidence(self, peer: str, transfer: str) -> EvidenceMessage:
         """Return the same under the checkpoint that this partner and third parties cosigned, once there is one."""
         self._expect_between(peer, transfer)
-        parts, log = self._parts, self._parts.log_about(transfer)
-        return evidence_message(parts.organization, log, peer, transfer, parts.witnessed_checkpoint(peer, transfer))
+        note = self._parts.witnessed_checkpoint(peer, transfer)
+        return self._evidence(self._parts.log_about(transfer), peer, transfer, note)
 
     def record(self, peer: str, transfer: str) -> RecordMessage:
         """Return what this side discloses of its decisions and checks about a transfer, either way."""
         self._expect_between(peer, transfer)
         parts = self._parts
         shown = parts.statements(transfer) if parts.discloses else {}
+        entries = entries_about(parts.log_about(transfer), peer, transfer, cited=parts.cited(transfer))
         return RecordMessage(
             organization=parts.organization,
-            openings=openings(entries_about(parts.log_about(transfer), peer, transfer), discloses=parts.discloses),
+            openings=openings(entries, discloses=parts.discloses),
             statements={name: json.loads(bundle) for name, bundle in shown.items()},
         )
 
@@ -190,6 +192,10 @@ class GatewayHandlers:
     def refused(self, message: RefusalsMessage) -> None:
         """Take in what a listener refused by itself."""
         self._refusals.take(message)
+
+    def _evidence(self, log: LogReader, peer: str, transfer: str, note: bytes) -> EvidenceMessage:
+        cited = self._parts.cited(transfer)
+        return evidence_message(self._parts.organization, log, peer, transfer, note, cited=cited)
 
     def _find(self, peer: str, transfer: str) -> Incoming:
         """Return a transfer of this partner; foreign and unknown ones answer alike."""

@@ -46,6 +46,8 @@ class GatewayParts:
         zone: the network zone that an address is in.
         document: this organization's signed trust document.
         sent_to: the partner of a transfer that this organization sends, by its id; None if there is none.
+        cited: of a transfer, either way, the id of the log's entry that this side's statements cite; see
+            `engine.custody.extract`.
         statements: the bundles of approvals that such a transfer rested on, by their names in a bill.
         witnessed_checkpoint: of the log about a transfer with a partner, the checkpoint that holds it and is witnessed
             best.
@@ -79,6 +81,7 @@ class GatewayParts:
     zone: Callable[[str], str]
     document: Callable[[], bytes]
     sent_to: Callable[[str], str | None]
+    cited: Callable[[str], str | None]
     statements: Callable[[str], Mapping[str, bytes]]
     witnessed_checkpoint: Callable[[str, str], bytes]
     annex: Callable[[str, AnnexRequest], AnnexMessage]

@@ -4,7 +4,7 @@ from engine.gateway.parts import GatewayParts
 from engine.transfer.tickets import REVIEWED, USED
 from engine.wire.journal import Journal
 from engine.workspace.custody.disclosing import disclose_annex
-from engine.workspace.custody.logs import witnessed_checkpoint
+from engine.workspace.custody.logs import cited_here, witnessed_checkpoint
 from engine.workspace.layout import Layout
 from engine.workspace.office import Office
 
@@ -38,6 +38,7 @@ def gateway_parts(office: Office, journal: Journal) -> GatewayParts:
         zone=settings.zones.of,
         document=lambda: own_document(office.layout),
         sent_to=lambda transfer: sent_to(office, transfer),
+        cited=lambda transfer: cited_here(office, transfer),
         statements=lambda transfer: approvals_of(office, transfer),
         witnessed_checkpoint=lambda partner, transfer: witnessed_checkpoint(office, partner, transfer),
         annex=lambda transfer, asked: disclose_annex(office, transfer, asked),

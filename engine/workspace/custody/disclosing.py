@@ -17,7 +17,7 @@ from engine.wire.messages import CARRIED_ANNEX, AnnexMessage, AnnexRequest
 from engine.wire.problem import ProblemError
 from engine.workspace.custody.annex import bind_annex, own_annex
 from engine.workspace.custody.handoffs import Handoff, find_handoff
-from engine.workspace.custody.logs import belongs
+from engine.workspace.custody.logs import belongs, cited_here
 from engine.workspace.office import Office
 
 MOST_DISCLOSED: Final = 16
@@ -68,7 +68,8 @@ def _expect_allowed(office: Office, asked: AnnexRequest) -> None:
 def _proved(office: Office, handoff: Handoff, asked: AnnexRequest) -> set[int]:
     """Return the entries that the annex may be about, by index: for auditors all, in the clear what is shown anyway."""
     row = handoff.row
-    about = entries_about(office.logs.about(row.id), row.partner, row.id, asked.size)
+    log, cited = office.logs.about(row.id), cited_here(office, row.id)
+    about = entries_about(log, row.partner, row.id, cited=cited, size=asked.size)
     entries = [each for each in about if belongs(each.public, row)]
     if asked.recipients:
         return {each.index for each in entries}

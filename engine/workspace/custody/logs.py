@@ -9,7 +9,7 @@ from engine.audit.checkpoint import open_checkpoint, read_checkpoint
 from engine.audit.entry import Entry, parse_leaf
 from engine.audit.note import NoteKey
 from engine.audit.reader import LogReader
-from engine.custody.extract import extract
+from engine.custody.extract import cited_entry, extract
 from engine.gateway.evidence import openings
 from engine.gateway.incoming import Incoming
 from engine.transfer.evidence import collect_record, renew_evidence
@@ -39,7 +39,7 @@ def own_log(office: Office, row: Outgoing | Incoming) -> tuple[dict[str, Any], b
     found = [each for each in log.of_transfer(row.id) if belongs(each.public, row)]
     note, witnessed = _checkpoint(office, log, row.partner, found)
     size = read_checkpoint(note).size
-    entries = extract([each for each in found if each.index < size])
+    entries = extract([each for each in found if each.index < size], cited_here(office, row.id))
     shown = openings(entries, discloses=office.settings.policy.disclose)
     opened = {each.index: {"salt": each.salt, "payload": each.payload} for each in shown}
     return {
@@ -85,6 +85,12 @@ def partners_log(
         if _is_of(parse_leaf(base64.b64decode(each["leaf"])), row)
     ]
     return {"checkpoint": proved["checkpoint"], "entries": entries}, dict(told["statements"]), True
+
+
+def cited_here(office: Office, transfer: str) -> str | None:
+    """Return the id of our log's entry that our statements about a transfer cite, whichever way it goes."""
+    tables = (office.outgoing, office.incoming)
+    return next((found for each in tables if (found := cited_entry(each.document(transfer, "cited")))), None)
 
 
 def belongs(public: Mapping[str, str], row: Outgoing | Incoming) -> bool:

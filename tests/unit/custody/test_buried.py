@@ -17,6 +17,7 @@ from engine.policy.facts import ArtifactFacts
 from engine.transfer import steps
 from engine.wire.messages import OfferMessage
 from engine.wire.problem import ProblemError
+from engine.workspace.custody.logs import cited_here
 from engine.workspace.operations import Call
 from engine.workspace.operations.transfers import transfer_parts
 from tests.integration.simulator import ACME, BOREALIS, PartnerSimulator
@@ -112,6 +113,33 @@ def test_an_offer_under_the_id_of_a_transfer_the_other_way_is_refused_and_leaves
 
     assert (refusal.value.problem.status, refusal.value.problem.codes) == (409, ("offer-reused",))
     assert simulator.borealis.office.log.size == size
+
+
+def test_evidence_never_lacks_the_decision_that_a_statement_cites(
+    two: tuple[PartnerSimulator, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extract, "MOST", 0)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(judge, "former", lambda *_: None)  # every decision was recorded
+        two[0].break_off(two[1], chunks=0)
+        for _ in range(4):
+            reauthorize(two[0].borealis.parts)
+        transfer = sent(*two).transfer
+    for side, partner in ((two[0].acme, BOREALIS), (two[0].borealis, ACME)):
+        cited = side.office.log.find(cited_here(side.office, transfer) or "")
+        assert cited is not None
+        assert (cited.type, cited.public["transfer"]) == ("decision.permit", transfer)
+        assert cited.index in shown(side.handlers, partner, transfer)
+
+    borealis = two[0].borealis
+    third = [each for each in borealis.office.log.of_transfer(transfer) if each.type == "decision.permit"][2]
+    assert third.index not in shown(borealis.handlers, ACME, transfer)
+    citing = replace(borealis.parts, cited=lambda _: third.id)
+    assert third.index in shown(GatewayHandlers(citing, lambda _: None, borealis.refusals), ACME, transfer)
+
+
+def shown(handlers: GatewayHandlers, partner: str, transfer: str) -> set[int]:
+    return {entry.index for entry in handlers.evidence(partner, transfer).entries}
 
 
 def signed_anew(two: PartnerSimulator, row: Any) -> OfferMessage:

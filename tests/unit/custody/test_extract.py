@@ -1,6 +1,7 @@
 """Of very many entries about a handoff, evidence has all that tell something."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 
 from engine.audit.entry import Entry
 from engine.custody import extract as room
-from engine.custody.extract import MOST, extract
+from engine.custody.extract import MOST, cited_entry, extract
+from engine.events import event_id
 
 Said = tuple[str, str, str]
 PERMIT, DENY, OTHER_BUNDLE = ("permit", "one", "send"), ("deny", "one", "send"), ("permit", "two", "send")
@@ -50,7 +52,7 @@ def few_are_many() -> Iterator[None]:
 
 
 def indexes(entries: Sequence[Entry]) -> list[int]:
-    return [each.index for each in extract(entries)]
+    return [each.index for each in extract(entries, None)]
 
 
 def test_a_denial_for_another_reason_is_not_lost_among_those_for_one() -> None:
@@ -93,7 +95,7 @@ def test_lines_that_broke_are_told_by_the_first_and_the_last() -> None:
 def test_no_answer_is_lost_and_nothing_else_is(said: list[Said | None]) -> None:
     entries = [decision(i, each) if each else entry(i, "transfer.offered") for i, each in enumerate(said)]
 
-    kept = extract(entries)
+    kept = extract(entries, None)
 
     assert [each for each in kept if each.type == "transfer.offered"] == [
         each for each in entries if each.type == "transfer.offered"
@@ -103,7 +105,38 @@ def test_no_answer_is_lost_and_nothing_else_is(said: list[Said | None]) -> None:
     assert kept == sorted(kept, key=lambda each: each.index)
 
 
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([PERMIT, DENY, OTHER_BUNDLE, APPROVE, None]), st.booleans()), min_size=1, max_size=60
+    ),
+    st.data(),
+)
+def test_what_a_statement_cites_stays_whatever_was_erased(
+    said: list[tuple[Said | None, bool]], data: st.DataObject
+) -> None:
+    entries = [decision(i, each) if each else entry(i, "transfer.offered") for i, (each, _) in enumerate(said)]
+    erased = [replace(each, payload=None) if gone else each for each, (_, gone) in zip(entries, said, strict=True)]
+    cited = data.draw(st.sampled_from(erased))
+
+    assert cited in extract(erased, cited.id)
+    assert set(indexes(erased)) <= {each.index for each in extract(erased, cited.id)} <= {*indexes(erased), cited.index}
+
+
+def test_of_erased_decisions_the_cited_one_stays_between_those_about_something_else() -> None:
+    entries = [replace(each, payload=None) for each in decisions([APPROVE, PERMIT, APPROVE])]
+    [cited] = [each for each in entries if each.index == 1]
+
+    assert indexes(entries) == [0, 2]
+    assert [each.index for each in extract(entries, cited.id)] == [0, 1, 2]
+
+
+def test_the_entry_that_is_cited_is_that_of_the_decision() -> None:
+    document = b'{"decision":"permit","id":"0123456789abcdef0123456789abcdef","policy":"00"}'
+    assert cited_entry(document) == event_id("0123456789abcdef0123456789abcdef", "decision")
+    assert cited_entry(None) is None
+
+
 def test_a_handoff_of_ordinary_length_is_told_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "MOST", MOST)
-    assert extract(decisions([PERMIT] * MOST)) == decisions([PERMIT] * MOST)
-    assert len(extract(decisions([PERMIT] * (MOST + 1)))) == 2
+    assert extract(decisions([PERMIT] * MOST), None) == decisions([PERMIT] * MOST)
+    assert len(extract(decisions([PERMIT] * (MOST + 1)), None)) == 2

@@ -79,8 +79,8 @@ def test_a_transfer_that_was_decided_about_thousands_of_times_has_evidence_and_a
             ]
         )
         reader = log.reader
-        evidence = evidence_message("acme.example", reader, PARTNER, BURIED, log.checkpoint())
-        shown = openings(entries_about(reader, PARTNER, BURIED), discloses=True)
+        evidence = evidence_message("acme.example", reader, PARTNER, BURIED, log.checkpoint(), cited=None)
+        shown = openings(entries_about(reader, PARTNER, BURIED, cited=None), discloses=True)
 
     kept = [start + number for number in (0, 1, 3000, 3001, 3002, 6001)]
     assert [each.index for each in EvidenceMessage.parse(evidence.body()).entries] == kept
