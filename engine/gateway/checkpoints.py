@@ -165,6 +165,12 @@ class Checkpoints:
             )
         )
 
+    def accused(self, claimed: Checkpoint) -> bool:
+        """Say whether a fork of a log is open that is not about this checkpoint of it: one more proves nothing new."""
+        found = [fork.checkpoints for fork in open_forks(self._folder)]
+        ours = [pair for pair in found if pair[1].origin == claimed.origin]
+        return bool(ours) and not any(claimed in pair for pair in ours)
+
     def demand_no_fork(self, organization: str) -> None:
         """Check that no fork of a partner's log waits for a person.
 

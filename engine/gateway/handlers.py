@@ -135,8 +135,7 @@ class GatewayHandlers:
             return 404, b"this log is not witnessed for you\n"
         last = self._parts.witness.last(claimed.origin)
         if self._parts.checkpoints.contradicts(peer, note):
-            why = "it contradicts a checkpoint that is remembered"
-            self._parts.log.record(self._witness_event("witness.refused", peer, claimed, why))
+            self._refuse(peer, claimed, "it contradicts a checkpoint that is remembered")
             return HTTPStatus.CONFLICT, b"%d\n" % (last.size if last else 0)
         answer = self._parts.witness.add_checkpoint(body)
         self._witnessed(peer, note, claimed, answer)
@@ -160,6 +159,17 @@ class GatewayHandlers:
         if answer.status == HTTPStatus.UNPROCESSABLE_ENTITY:
             self._parts.checkpoints.unproven(peer, note)
         if answer.status != HTTPStatus.BAD_REQUEST:
+            self._refuse(peer, claimed, why)
+
+    def _refuse(self, peer: str, claimed: Checkpoint, why: str) -> None:
+        """Record that a checkpoint that its log signed was not cosigned; or count it, if its log is found out already.
+
+        INVARIANT: how many checkpoints a log signs that contradict each other is up to its owner. What is recorded of
+        them is not.
+        """
+        if self._parts.checkpoints.accused(claimed):
+            self._refusals.forked(peer, claimed.origin, why)
+        else:
             self._parts.log.record(self._witness_event("witness.refused", peer, claimed, why))
 
     def _witness_event(self, kind: str, peer: str, claimed: Checkpoint, why: str) -> Event:

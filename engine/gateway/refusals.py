@@ -2,7 +2,8 @@
 
 A listener decides without asking whose certificate counts, and whether bytes are those that were offered; it has no
 log. It tells the owner, who records it here. So is a checkpoint that a partner asked to have witnessed and that no log
-signed: whoever asks can make as many as it likes. What a partner's log signed is evidence, and is recorded by itself.
+signed: whoever asks can make as many as it likes. What a partner's log signed is evidence, and is recorded by itself;
+but once a fork of that log is kept and open, what else is refused of it accuses nobody anew, and is counted here, too.
 
 INVARIANT: of each kind there is at most one entry in `WINDOW_SECONDS`, so that nobody fills the log by being refused. A
 kind is a cause, for damaged chunks with the transfer, and for checkpoints with the partner; who a stranger claims to be
@@ -91,6 +92,17 @@ class Refusals:
             why: what was found.
         """
         self._count(_Kind("witness.refused", "unsigned", partner), 1, {"origin": origin, "why": why})
+        self._record_or_later()
+
+    def forked(self, partner: str, origin: str, why: str) -> None:
+        """Take in that a further checkpoint was refused of a log of which a fork is open; as `take`.
+
+        Args:
+            partner: who asked to have it witnessed.
+            origin: of its log.
+            why: what was found.
+        """
+        self._count(_Kind("witness.refused", "fork-open", partner), 1, {"origin": origin, "why": why})
         self._record_or_later()
 
     def record(self) -> None:

@@ -163,6 +163,42 @@ def test_what_a_partners_log_did_sign_is_recorded_each_among_a_flood_that_it_did
     assert [each["count"] for each in seen if "count" in each] == [1]
 
 
+def contradict(two: PartnerSimulator, number: int, size: int | None = None) -> int:
+    """Ask Borealis, as Acme, to cosign another history that Acme's log signed; return the status."""
+    origin, own = two.acme.office.origin, signing_key(two.acme.office.layout.keys, "log")
+    last = two.borealis.office.witness.last(origin)
+    assert last is not None
+    text = Checkpoint(origin, size or last.size, number.to_bytes(32, "big")).text()
+    body = add_checkpoint_body(size or last.size, (), text + b"\n" + NoteSigner(origin, own).sign(text))
+    return two.borealis.handlers.add_checkpoint(ACME, body)[0]
+
+
+def test_of_a_log_that_is_found_out_further_contradictions_are_counted(two: PartnerSimulator) -> None:
+    WitnessRound(two.acme.office).run()
+
+    answers = {contradict(two, number) for number in range(1, 301)}
+    rolled_back = {contradict(two, number, size=1) for number in range(1, 101)}
+
+    assert answers == rolled_back == {409}
+    assert len(two.borealis.entries("witness.conflict")) == 1
+    first, further = told(two, "witness.refused")
+    assert "cause" not in first
+    assert (further["cause"], further["count"], further["origin"]) == ("fork-open", 1, two.acme.office.origin)
+    two.borealis.clock.advance(timedelta(minutes=11))
+    two.borealis.refusals.record()
+    assert [each["count"] for each in told(two, "witness.refused")[1:]] == [1, 398]
+
+
+def test_once_a_fork_is_settled_the_next_one_is_recorded_and_kept(two: PartnerSimulator) -> None:
+    WitnessRound(two.acme.office).run()
+    for number in (1, 2):
+        contradict(two, number)
+        [found] = two.borealis.entries("witness.conflict")[number - 1 :]
+        two.borealis.ask("fork.resolve", fork=(found.payload or {})["fork"], reason="they restored a backup")
+
+    assert [each.get("cause") for each in told(two, "witness.refused")] == [None, None]
+
+
 def test_a_checkpoint_from_before_is_recorded_once_however_the_log_grows(two: PartnerSimulator) -> None:
     acme, borealis = two.acme, two.borealis
     rolled_back = add_checkpoint_body(0, (), acme.office.log.checkpoint())
