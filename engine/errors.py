@@ -28,6 +28,7 @@
 Exit codes 3 (denied by policy) and 5 (a check or test failed) belong to outcomes, not to exceptions; 130 is Ctrl-C.
 """
 
+import os
 from typing import ClassVar
 
 
@@ -165,3 +166,12 @@ class Refused(WireError):  # noqa: N818
 
 class StoreError(LadingError):
     """The sealed store cannot do what was asked."""
+
+
+def refused_by_system(error: OSError) -> LadingError:
+    """Return what to show when the operating system refused something: what, where, and what to look at."""
+    place = f" ({error.filename})" if error.filename else ""
+    return LadingError(
+        f"the system refused: {os.strerror(error.errno) if error.errno else error}{place}",
+        remedy="Check the path, its permissions and the free space, then try again.",
+    )

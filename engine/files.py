@@ -9,6 +9,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from engine.errors import UsageError
+
+
+def check_place(path: Path) -> None:
+    """Check that a file can stand at `path`, before anything is done for it.
+
+    Raises:
+        UsageError: its folder is not there, or something else than a regular file stands there.
+    """
+    folder = path.absolute().parent
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        found = "a folder" if path.is_dir() and not path.is_symlink() else "a link or a device"
+        raise UsageError(f"{path} is {found}", remedy="Name a file.")
+    if not folder.is_dir():
+        raise UsageError(f"the folder {folder} is not there", remedy="Make it first.")
+
 
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Replace `path` with `data`: temporary file, fsync, rename, fsync of the folder.
@@ -38,7 +54,11 @@ def replacing(path: Path, *, mode: int) -> Iterator[BinaryIO]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".{path.name}.{secrets.token_hex(6)}.tmp"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        error.filename = str(path)
+        raise
     try:
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(file.fileno(), mode)

@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 
 import click
 
-from engine.errors import LadingError
+from engine.errors import LadingError, refused_by_system
+from engine.files import check_place
 from engine.text import printable
 
 DENIED = 3
@@ -28,11 +29,10 @@ class OutputFile(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path, or end the command before it does anything."""
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
-        folder = path.absolute().parent
-        if path.is_symlink() or (path.exists() and not path.is_file()):
-            self.fail(f"{path} is a link or a device; name a file.", param, ctx)
-        if not folder.is_dir():
-            self.fail(f"the folder {folder} is not there; make it first.", param, ctx)
+        try:
+            check_place(path)
+        except LadingError as error:
+            self.fail(f"{error}. {error.remedy}", param, ctx)
         return path
 
 
@@ -93,7 +93,7 @@ def verb(function: Callable[..., int | None]) -> Callable[..., None]:
             click.echo("\ninterrupted: what was finished is kept; run the same command again to go on", err=True)
             sys.exit(INTERRUPTED)
         except OSError as error:
-            fail(_from_system(error), as_json=as_json)
+            fail(refused_by_system(error), as_json=as_json)
         except Exception as error:
             if os.environ.get("LADING_DEBUG"):
                 raise
@@ -151,14 +151,6 @@ def _defect(error: Exception) -> LadingError:
     return LadingError(
         f"lading failed inside: {type(error).__name__}: {error}",
         remedy="This is a defect of lading. Run it again with LADING_DEBUG=1 and report what it prints.",
-    )
-
-
-def _from_system(error: OSError) -> LadingError:
-    place = f" ({error.filename})" if error.filename else ""
-    return LadingError(
-        f"the system refused: {os.strerror(error.errno) if error.errno else error}{place}",
-        remedy="Check the path, its permissions and the free space, then run the command again.",
     )
 
 

@@ -1,6 +1,7 @@
 """Mode 5: the whole audit log, the proof of every visible row checked here against the newest checkpoint."""
 
 import json
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -11,7 +12,8 @@ from textual.message import Message
 from textual.widgets import Input
 from textual.worker import Worker, get_current_worker
 
-from engine.errors import LadingError
+from engine.errors import LadingError, refused_by_system
+from engine.files import check_place
 from engine.workspace.log.view import CheckedRow, LogFilter, LogRow
 from tui.screens.mode import ModeScreen
 from tui.state.audit_detail import detail
@@ -168,7 +170,7 @@ class AuditScreen(ModeScreen):
 
     def action_export(self) -> None:
         """Ask for a file to export to."""
-        self._file_line.open(f"audit-{self.session.ledger.size}.jsonl")
+        self._file_line.propose(f"audit-{self.session.ledger.size}.jsonl")
 
     def action_verify(self) -> None:
         """Check the visible rows again, from the database."""
@@ -176,6 +178,10 @@ class AuditScreen(ModeScreen):
         self.look()
 
     def _jump(self, text: str) -> None:
+        ledger = self.session.ledger
+        if not ledger.size:
+            self.tell("the log has no entry yet", Role.ATTENTION)
+            return
         try:
             index = self.session.view.log.locate(text)
         except LadingError as error:
@@ -183,12 +189,19 @@ class AuditScreen(ModeScreen):
             return
         self.following = False
         self.close_prompt()
-        self.table.cursor = self.session.ledger.position(index)
+        self.go(ledger.position(index))
+        if index >= ledger.size:
+            self.tell(f"the log ends at entry {ledger.size - 1:,}", Role.ATTENTION)
 
     def _export_to(self, name: str) -> None:
         output = Path(name).expanduser().absolute()
-        if not name or output.exists():
+        if not name or output.is_file():
             self.tell("name a file that is not there yet", Role.BAD)
+            return
+        try:
+            check_place(output)
+        except LadingError as error:
+            self.tell(f"{error}  {error.remedy}", Role.BAD)
             return
         self.close_prompt()
         self.tell(f"exporting to {output}", Role.RUNNING)
@@ -197,12 +210,13 @@ class AuditScreen(ModeScreen):
     def _export(self, text: str, output: Path) -> None:
         """Run in a thread: export what the filter lets through."""
         try:
-            count = self.session.view.log.export(text, output)
+            count, key = self.session.view.log.export(text, output)
         except (LadingError, OSError) as error:
-            self.post_message(self.Exported(f"nothing was exported: {error}", Role.BAD))
+            shown = refused_by_system(error) if isinstance(error, OSError) else error
+            self.post_message(self.Exported(f"nothing was exported: {shown}  {shown.remedy}", Role.BAD))
         else:
-            how = "check it with 'lading audit check-export'"
-            self.post_message(self.Exported(f"{count:,} rows with proofs in {output}: {how}", Role.GOOD))
+            check = shlex.join(["lading", "audit", "check-export", str(output), "--key", key])
+            self.post_message(self.Exported(f"{count:,} rows with proofs; check them: {check}", Role.GOOD))
 
     def _start_checking(self) -> None:
         rows = self.session.ledger.unchecked(self.in_question)

@@ -141,9 +141,16 @@ class ModeScreen(Screen[None], metaclass=Abstract):
         self.table.update()
         news = self.news()
         if self.following and news is not None:
-            self.table.cursor = news
+            self.go(news)
         self.show_detail()
         self.show_note()
+
+    def go(self, position: int) -> None:
+        """Put the cursor on a line, and show its details from the top."""
+        before = self.table.cursor
+        self.table.go(position)
+        if self.table.cursor != before:
+            self.pane.scroll_home(animate=False)
 
     def show_detail(self) -> None:
         """Make the details again."""
@@ -164,9 +171,9 @@ class ModeScreen(Screen[None], metaclass=Abstract):
         self.show_note()
 
     def on_table_moved(self, message: Table.Moved) -> None:
-        """Show the details of the line the cursor came to; leaving the news ends following."""
-        self.following = self.following and self.table.cursor == self.news()
+        """Show the details of the line the cursor came to; to leave the news by hand ends following."""
         if message.by_hand:
+            self.following = self.following and self.table.cursor == self.news()
             self._note = None
             self.pane.scroll_home(animate=False)
         self.show_detail()

@@ -6,6 +6,7 @@ from typing import ClassVar, Protocol
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
+from textual.widgets.input import Selection
 
 
 class Candidate(Protocol):
@@ -73,6 +74,11 @@ class FilterLine(Input):
         self.add_class("-open")
         self.focus()
         self._offer()
+
+    def propose(self, text: str) -> None:
+        """Show the line with a text in it that typing replaces, and take the keys."""
+        self.open(text)
+        self.selection = Selection(0, len(text))
 
     def close(self) -> None:
         """Hide the line."""

@@ -80,9 +80,7 @@ class Table(Painted, can_focus=True, metaclass=Abstract):
     def update(self) -> None:
         """Paint the lines that read differently now, and no others, with the cursor on the line it was on."""
         at = self.held()
-        self._updating = True
-        self.cursor = self.validate_cursor(self.cursor if at is None else at)
-        self._updating = False
+        self.go(self.validate_cursor(self.cursor if at is None else at))
         self.hold()
         self.lay_out(self.count() + 1)
         shown = {position: self.line(position, self.room.width - 1) for position in self.in_view}
@@ -90,6 +88,12 @@ class Table(Painted, can_focus=True, metaclass=Abstract):
             if shown.get(position) != self._shown.get(position):
                 self._refresh_line(position)
         self._shown = shown
+
+    def go(self, position: int) -> None:
+        """Put the cursor on a line where nobody moved it by hand: what a note says stays."""
+        self._updating = True
+        self.cursor = position
+        self._updating = False
 
     def render_line(self, y: int) -> Strip:
         """Paint the heading or one visible line."""

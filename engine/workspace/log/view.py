@@ -165,7 +165,7 @@ class LogView:
             return [found.row.index for found in find(questions.log, search)]
 
     def locate(self, text: str) -> int:
-        """Return the index that an index or a moment (as `since:` takes it) leads to.
+        """Return the index that an index or a moment (as `since:` takes it) leads to; it may lie beyond the end.
 
         Raises:
             UsageError: it is neither.
@@ -174,7 +174,7 @@ class LogView:
         with self._asking() as questions:
             log = questions.log
             if (digits := wanted.replace(",", "")).isascii() and digits.isdigit():
-                return min(int(digits[:18]), max(0, log.size - 1))
+                return int(digits[:18])
             try:
                 term = questions.read(only_about("since", wanted))
             except FilterError:
@@ -187,7 +187,7 @@ class LogView:
                 middle = (low + high) // 2
                 rows = log.rows(middle, 1)
                 low, high = (middle + 1, high) if rows and rows[0].time < str(since) else (low, middle)
-            return min(low, max(0, log.size - 1))
+            return low
 
     def completer(self) -> Callable[[str, int], list[Candidate]]:
         """Return what completes filters, by what the log holds now."""
@@ -198,10 +198,13 @@ class LogView:
             known = {}
         return lambda text, cursor: complete(text, cursor, known)
 
-    def export(self, text: str, output: Path) -> int:
-        """Export what a filter lets through with its proofs, from any thread; return how many entries.
+    def export(self, text: str, output: Path) -> tuple[int, str]:
+        """Export what a filter lets through with its proofs, from any thread.
 
         The format is told by the name: `.csv`, `.ocsf`, `.json` (CloudEvents), and JSON lines for any other.
+
+        Returns:
+            How many entries, and the verifier key that the file is checked with.
 
         Raises:
             LadingError: a row is broken, or the log cannot be read; there is no file then.
@@ -212,7 +215,7 @@ class LogView:
         name = {".csv": "csv", ".ocsf": "ocsf", ".json": "cloudevents"}.get(output.suffix, "jsonl")
         keys = self._keys()
         result = export_log(self._layout.home, text, name, proofs=True, output=output, write=str, keys=keys)
-        return int(str(result["entries"]))
+        return int(str(result["entries"])), next(key.vkey for key in keys if key.name == result["origin"])
 
     def checkpoint(self) -> CheckpointView | None:
         """Return the newest checkpoint, verified; None while there is no log."""
