@@ -27,7 +27,7 @@ Examples:
 def init(_: Session, folder: Path, **options: str | None) -> None:
     """Make a workspace for an organization: settings, keys, starter policies, an empty log.
 
-    Running it again on the same folder for the same organization changes nothing.
+    Running it again on the same folder with the same options changes nothing; other options are refused.
     """
     from engine.workspace.creation import create
 

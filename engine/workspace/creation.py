@@ -2,8 +2,10 @@
 
 import os
 import re
+import shlex
 import shutil
 import tempfile
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from engine.assets import shipped
 from engine.errors import UsageError, WorkspaceError
 from engine.events import Clock, Event, event_id, system_clock
 from engine.files import sync_folder, write_atomic, write_secret
+from engine.policy.directory import Person, load_directory
 from engine.signing.trust_document import fingerprint
 from engine.signing.trust_folder import TrustFolder
 from engine.wire.authority import GatewayCA
@@ -45,6 +48,16 @@ services:
 GITIGNORE = "# Never in git: keys and state.\nkeys/\nstate/\n"
 
 
+_PLACES = {
+    "name": "organization.name in lading.toml",
+    "region": "organization.region in lading.toml",
+    "admin": "people in directory.yaml",
+    "listen": "gateway.listen in lading.toml",
+    "url": "gateway.url in lading.toml",
+}
+"""Where a workspace has what an option of `lading init` gave it."""
+
+
 def create(
     folder: Path,
     *,
@@ -62,7 +75,8 @@ def create(
     is the workspace of this organization nothing changes.
 
     Raises:
-        UsageError: a value is malformed, or the folder holds something else.
+        UsageError: a value is malformed, is another one than the workspace has, or the folder holds something else.
+        WorkspaceError: the folder is another organization's workspace.
     """
     settings = new_settings(org=org, name=name, region=region, listen=listen, url=url)
     if not ADMIN.fullmatch(admin):
@@ -72,7 +86,7 @@ def create(
         )
     layout = Layout(folder)
     if layout.settings.exists():
-        return _known(layout, org)
+        return _known(layout, org, {"name": name, "region": region, "admin": admin, "listen": listen, "url": url})
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty and not a workspace", remedy="Name a new or empty folder.")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -121,14 +135,43 @@ def _directory(settings: Settings, admin: str, now: datetime) -> str:
     return DIRECTORY.format(org=settings.organization.id, admin=admin, training=training.strftime("%FT%TZ"))
 
 
-def _known(layout: Layout, org: str) -> dict[str, Any]:
+def _known(layout: Layout, org: str, wanted: Mapping[str, str | None]) -> dict[str, Any]:
     settings = load_settings(layout.settings)
     if settings.organization.id != org:
         raise WorkspaceError(
             f"{layout.home} is the workspace of {settings.organization.id}, not of {org}",
             remedy="Name another folder; one workspace belongs to one organization.",
         )
+    _check_same(layout, settings, wanted)
     return _describe(layout, settings, "", existed=True)
+
+
+def _check_same(layout: Layout, settings: Settings, wanted: Mapping[str, str | None]) -> None:
+    """Check that what was asked for is what the workspace has; what was left out is not asked for.
+
+    Raises:
+        UsageError: an option differs.
+    """
+    organization, gateway = settings.organization, settings.gateway
+    members = load_directory(layout.directory, organization.id).members
+    people = {each.name for each in members if isinstance(each, Person)}
+    admin = wanted["admin"]
+    found = {
+        "name": organization.name,
+        "region": organization.region,
+        "admin": admin if admin in people else ", ".join(sorted(people)) or "nobody",
+        "listen": gateway.listen,
+        "url": gateway.url,
+    }
+    different = [option for option, value in wanted.items() if value is not None and value != found[option]]
+    if different:
+        said = "; ".join(f"--{each}: found {found[each]!r}, wanted {wanted[each]!r}" for each in different)
+        places = dict.fromkeys(_PLACES[each] for each in different)
+        raise UsageError(
+            f"{layout.home} already is the workspace of {organization.id}, and init changes nothing there: {said}",
+            remedy=f"Leave the option out, or change {' and '.join(places)}; then run "
+            f"'lading -C {shlex.quote(str(layout.home))} --as NAME trust issue', and start the gateway again.",
+        )
 
 
 def _describe(layout: Layout, settings: Settings, admin: str, *, existed: bool) -> dict[str, Any]:

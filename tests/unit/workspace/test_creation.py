@@ -61,6 +61,45 @@ def test_making_it_again_changes_nothing(home: Path) -> None:
     assert everything(home) == before
 
 
+def test_options_that_the_workspace_has_may_be_given_again_or_left_out(home: Path) -> None:
+    before = everything(home)
+    directory = home / "directory.yaml"
+
+    create(home, **ACME, listen="127.0.0.1:8443", url="https://127.0.0.1:8443")
+    assert everything(home) == before
+
+    directory.write_text(directory.read_text().replace("roles: [administrator, ", "roles: ["))
+    assert create(home, **ACME)["existed"]  # what an administrator may do is for the directory to say, later
+
+
+@pytest.mark.parametrize(
+    ("option", "wanted", "found", "place"),
+    [
+        ("name", "Acme Corp", "Acme", "organization.name in lading.toml"),
+        ("region", "US", "EU", "organization.region in lading.toml"),
+        ("admin", "ann", "ada", "people in directory.yaml"),
+        ("listen", "127.0.0.1:9443", "127.0.0.1:8443", "gateway.listen in lading.toml"),
+        ("url", "https://acme.example:443", "https://127.0.0.1:8443", "gateway.url in lading.toml"),
+    ],
+)
+def test_an_option_that_the_workspace_has_otherwise_is_refused(
+    home: Path, option: str, wanted: str, found: str, place: str
+) -> None:
+    before = everything(home)
+
+    with pytest.raises(UsageError) as refused:
+        create(home, **ACME | {option: wanted})
+
+    assert f"--{option}: found '{found}', wanted '{wanted}'" in str(refused.value)
+    assert f"change {place}; then run 'lading -C {home} --as NAME trust issue'" in refused.value.remedy
+    assert everything(home) == before
+
+
+def test_all_options_that_differ_are_named(home: Path) -> None:
+    with pytest.raises(UsageError, match=r"--name: found 'Acme', wanted 'A'; --region: found 'EU', wanted 'US'"):
+        create(home, **ACME | {"name": "A", "region": "US"})
+
+
 def test_the_workspace_of_another_organization_is_left_alone(home: Path) -> None:
     before = everything(home)
 
