@@ -63,7 +63,8 @@ class Session:
         """
         from engine.workspace.acting import act
 
-        result = act(self.home, operation, params, who=self.who, on_progress=progress or (lambda _: None))
+        told = _saying_what_is_waited_for(progress or (lambda _: None))
+        result = act(self.home, operation, params, who=self.who, on_progress=told)
         if isinstance(result, dict) and "denied" in result:
             self.show(result, lambda denied: denial(denied["denied"]))
             sys.exit(DENIED)
@@ -72,6 +73,23 @@ class Session:
     def show(self, result: Any, render: Callable[[Any], str]) -> None:
         """Print a result: as JSON when asked for, otherwise as `render` words it."""
         click.echo(json.dumps(result, indent=2, ensure_ascii=False) if self.as_json else render(result))
+
+
+def _saying_what_is_waited_for(progress: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Return a function that takes progress, and says on standard error what an operation waits for.
+
+    It is said whether a person watches or a program does: an operation that waits does nothing else to be seen.
+    """
+    from engine.workspace.turns import WAITING
+
+    def take(report: Any) -> None:
+        if report.get("step") == WAITING:
+            what = printable(str(report.get("detail")))
+            click.echo(f"waiting for {what}, which is under way; leave this running, it goes on by itself", err=True)
+        else:
+            progress(report)
+
+    return take
 
 
 def verb(function: Callable[..., int | None]) -> Callable[..., None]:

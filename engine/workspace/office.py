@@ -43,6 +43,7 @@ from engine.workspace.log.former import Logs
 from engine.workspace.log.record import cosigners
 from engine.workspace.log.unrecorded import record_kept
 from engine.workspace.settings import Settings, load_settings
+from engine.workspace.turns import Turns
 from engine.workspace.witness.witnessing import ABOUT_WITNESSING
 
 if TYPE_CHECKING:
@@ -62,8 +63,8 @@ class Office:
         self.clock = clock
         self.settings: Settings = load_settings(layout.settings)
         self.on_partners_changed: list[Callable[[], None]] = []
-        self.keeping = threading.Lock()
-        """Held by whoever decides what stays of the record, removes it, or copies it: one at a time."""
+        self.keeping = Turns()
+        """Of those who decide what stays of the record, remove it, or copy it."""
         self._running: set[str] = set()
         self._lock = threading.Lock()
         self._open = ExitStack()

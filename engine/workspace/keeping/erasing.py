@@ -86,14 +86,21 @@ def erase(
     _finish(office, chosen, progress)
 
 
-def settle(office: Office, progress: Progress = lambda _: None) -> int:
+def settle(
+    office: Office, progress: Progress = lambda _: None, *, waits_for: Callable[[str], object] = lambda _: None
+) -> int:
     """Finish erasures that a crash cut short, or that a restored backup undid; return how many payloads went.
+
+    Args:
+        office: whose.
+        progress: called with the name of each step.
+        waits_for: called with what is waited for, if that is under way; see `Turns.turn`.
 
     Raises:
         LogTampered: the log does not say which they are.
         WorkspaceError: as `erase`.
     """
-    with office.keeping:
+    with office.keeping.turn("an erasure that was cut short", waits_for):
         left = {office.origin: remaining(office.log)}
         for log in office.logs.all[1:]:
             left[log.origin] = remaining_of(log.path, erased_later(log.origin, office.logs.later(log)))

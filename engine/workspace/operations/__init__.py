@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from engine.errors import UsageError
 from engine.workspace.office import Office
 from engine.workspace.settings import explain
+from engine.workspace.turns import WAITING
 
 REPAIR: Final = "audit.repair"
 """The operation that erasures cut short must not come before: it may be what lets them be finished."""
@@ -42,6 +43,10 @@ class Call:
     params: Mapping[str, Any]
     progress: Callable[[Mapping[str, Any]], None]
     cancelled: threading.Event
+
+    def waits_for(self, what: str) -> None:
+        """Report that this waits until something else is done, named in words, and then goes on by itself."""
+        self.progress({"step": WAITING, "done": 0, "total": 0, "detail": what})
 
     def report(self, step: str) -> Callable[[int, int], None]:
         """Return a function that reports bytes done and bytes in all under the name of a step."""

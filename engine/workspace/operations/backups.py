@@ -34,7 +34,7 @@ def create(office: Office, call: Call, params: Create) -> dict[str, JSON]:
     denied = office.denial(office.governance.action, who)
     if denied is not None:
         return denied
-    settle(office)
+    settle(office, waits_for=call.waits_for)
     office.log.record(
         Event(
             id=event_id(fresh_nonce(), "backup.created"),
@@ -44,7 +44,7 @@ def create(office: Office, call: Call, params: Create) -> dict[str, JSON]:
         )
     )
     office.remember_own()
-    with office.keeping:
+    with office.keeping.turn("a backup", call.waits_for):
         report = create_backup(
             office.layout,
             params.file,

@@ -81,7 +81,7 @@ def erase_payloads(office: Office, call: Call, params: Erase) -> dict[str, Any]:
     if denied is not None:
         return denied
     check(office, call)
-    with office.keeping:
+    with office.keeping.turn("an erasure", call.waits_for):
         found = _asked_for(office, params, term, size)
         result = describe(office, found, erased=not params.dry_run)
         if not params.dry_run:
@@ -106,7 +106,7 @@ def apply_retention(office: Office, call: Call, who: str, *, dry_run: bool) -> d
     found, groups = _overdue(office)
     if groups and not dry_run:
         check(office, call)
-        with office.keeping:
+        with office.keeping.turn("an erasure by retention", call.waits_for):
             found, groups = _overdue(office)  # a hold may have been placed since
             erase(office, groups, actor=who, reason="retention", progress=_steps(call))
     by_rule: dict[str, JSON] = {rule: sum(map(len, group.values())) for rule, group in sorted(groups.items())}
@@ -127,7 +127,7 @@ def place_hold(office: Office, call: Call, params: Place) -> dict[str, JSON]:
     if denied is not None:
         return denied
     check(office, call)
-    with office.keeping:
+    with office.keeping.turn("a hold to be placed", call.waits_for):
         known = next((hold for hold in holds_of(office.log.reader) if hold.name == params.name), None)
         if known is None:
             office.log.record(placed(params.name, covers, actor=who, reason=params.reason, after=office.log.size))
@@ -146,7 +146,7 @@ def lift_hold(office: Office, call: Call, params: Lift) -> dict[str, JSON]:
     if denied is not None:
         return denied
     check(office, call)
-    with office.keeping:
+    with office.keeping.turn("a hold to be lifted", call.waits_for):
         known = next((hold for hold in standing_holds(office.logs) if hold.name == params.name), None)
         if known is None:
             raise UsageError(f"no hold {params.name} stands", remedy="'lading audit hold list' shows those that do.")
@@ -167,7 +167,7 @@ def check(office: Office, call: Call) -> None:
     Raises:
         LogTampered: one does not; evidence of that is not to be erased.
     """
-    settle(office)
+    settle(office, waits_for=call.waits_for)
     report: Any = verify_log(office.layout.home, call.progress)
     former: Any = verify_continuations(office.layout.home, call.progress) if report["ok"] else []
     for origin, problems in ((each["origin"], each["problems"]) for each in (report, *former)):

@@ -1,11 +1,14 @@
 """What every command does alike: files it writes, filters it takes, what it says when something is missing."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from engine.cli import lading
+from engine.workspace import acting
 from tests.unit.workspace.conftest import SAMPLES
 
 BILL = SAMPLES / "handoff.bill.json"
@@ -89,3 +92,22 @@ def test_a_key_that_was_not_copied_whole_is_named_for_what_it_is(tmp_path: Path)
 
     assert result.exit_code == 7
     assert "is no verifier key, expected NAME+ID+BASE64" in result.output
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_command_that_waits_says_for_what_beside_its_result(
+    home: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    def waiting(*_: object, on_progress: Any, **__: object) -> dict[str, object]:
+        on_progress({"step": "waiting", "done": 0, "total": 0, "detail": "a backup"})
+        return {"name": "case-7", "entries": 2}
+
+    monkeypatch.setattr(acting, "act", waiting)
+
+    result = run("-C", home, "audit", "hold", "place", "case-7", "type:*", "--reason", "letter", *options)
+
+    assert "waiting for a backup, which is under way" in result.stderr
+    assert "goes on by itself" in result.stderr
+    assert "waiting" not in result.stdout
+    if options:
+        assert json.loads(result.stdout)["name"] == "case-7"

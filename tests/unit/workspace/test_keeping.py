@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,10 +20,11 @@ from engine.workspace.layout import Layout
 from engine.workspace.log.querying import Question, ask_log
 from engine.workspace.log.record import verify_log
 from engine.workspace.office import Office
-from engine.workspace.operations import Call
+from engine.workspace.operations import Call, perform
 from engine.workspace.operations.keeping import apply_retention
 from engine.workspace.service import daily
 from engine.workspace.settings import load_settings
+from engine.workspace.turns import WAITING
 from tests.unit.workspace.conftest import ask, hire
 
 SERVICE = "spiffe://acme.example/gateway"
@@ -111,6 +113,33 @@ def test_erased_words_are_searched_for_in_vain(office: Office) -> None:
 
     assert ask_log(home, Question(text="zyxquill"))["entries"] == []
     assert b"zyxquill" not in office.layout.search_database.read_bytes()
+
+
+def test_a_hold_that_waits_for_a_backup_says_so_and_then_stands(office: Office) -> None:
+    waits, reports = threading.Event(), []
+
+    def told(report: Any) -> None:
+        reports.append(report)
+        if report["step"] == WAITING:
+            waits.set()
+
+    wish = {"name": "case-7", "covers": {"filter": "type:x.*"}, "reason": "letter"}
+    call = Call(office.mint("sec"), wish, told, threading.Event())
+    with ThreadPoolExecutor(1) as pool, office.keeping.turn("a backup", lambda _: None):
+        placing = pool.submit(perform, office, "hold.place", call)
+        assert waits.wait(60)
+        assert ask(office, "hold.list", who="sec")["holds"] == []
+    assert placing.result()["name"] == "case-7"
+    assert [each["detail"] for each in reports if each["step"] == WAITING] == ["a backup"]
+    assert [each["name"] for each in ask(office, "hold.list", who="sec")["holds"]] == ["case-7"]
+
+
+def test_nobody_is_told_of_waiting_who_does_not_wait(office: Office) -> None:
+    said: list[str] = []
+    for _ in range(2):
+        with office.keeping.turn("a backup", said.append):
+            pass
+    assert said == []
 
 
 def test_a_hold_wins_and_says_which(office: Office) -> None:
