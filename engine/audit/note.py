@@ -94,7 +94,7 @@ class NoteKey:
         if not encoded:
             raise InputError(
                 f"{vkey[:80]!a} is no verifier key, expected NAME+ID+BASE64",
-                remedy="Copy the whole key as its owner gives it out ('lading audit key' prints a log's).",
+                remedy='Copy the whole key as its owner gives it out ("lading audit key" prints a log\'s).',
             )
         material = decode_base64(encoded, what="the verifier key")
         if material[:1] not in {bytes([algorithm]) for algorithm in Algorithm}:

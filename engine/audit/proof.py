@@ -21,7 +21,7 @@ from engine.errors import InputError, LogTampered
 _FIRST_LINE: Final = "c2sp.org/tlog-proof@v1"
 _PROOF_LIMIT: Final = 63
 _TEXT_LIMIT: Final = NOTE_LIMIT + 8 * 1024
-_REMEDY: Final = "Ask the log's owner for the proof again: 'lading audit prove'."
+_REMEDY: Final = 'Ask whoever owns the log for the proof again: "lading audit prove".'
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,7 +223,7 @@ def check_size(checkpoint: Checkpoint) -> None:
     if checkpoint.size > LARGEST_SIZE:
         raise InputError(
             f"the checkpoint of {checkpoint.origin!a} is of {checkpoint.size} entries, expected at most {LARGEST_SIZE}",
-            remedy="No log is that long: ask the other side to run 'lading audit verify'.",
+            remedy='No log is that long: ask the other side to run "lading audit verify".',
         )
 
 

@@ -4,9 +4,11 @@ INVARIANT: importing this package loads none of sigstore, textual, cedarpy, sqla
 command imports what it needs when it runs.
 """
 
+import shlex
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from engine import __version__
 from engine.cli.agreement import agreement
@@ -62,7 +64,13 @@ Examples:
 @click.pass_context
 def lading(context: click.Context, home: Path, who: str | None) -> None:
     """Hand machine-learning models to another organization, so that both can prove it later."""
-    context.obj = Session(home=home.absolute(), who=who)
+    typed = {each for each in context.params if context.get_parameter_source(each) is ParameterSource.COMMANDLINE}
+    context.obj = Session(
+        home=home.absolute(),
+        who=who,
+        typed_home=f"-C {shlex.quote(str(home))} " if "home" in typed else "",
+        typed_who=f"--as {shlex.quote(who)} " if who and "who" in typed else "",
+    )
 
 
 COMMANDS = (

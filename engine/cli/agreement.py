@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from engine.cli.command import Session, table, verb
+from engine.cli.command import Session, carried_over, table, verb
 
 
 @click.group()
@@ -78,7 +78,7 @@ def _words(value: Any) -> str:
 
 def _listed(result: dict[str, Any]) -> str:
     if not result["agreements"]:
-        return "no agreements yet: 'lading agreement propose' makes the first"
+        return carried_over("no agreements yet: 'lading agreement propose' makes the first")
     rows = [
         (a["id"], a["digest"][:16], a["provider"], a["consumer"], "yes" if a["in_force"] else "no", a["expires"])
         for a in result["agreements"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from engine.cli.command import Session, table, verb
+from engine.cli.command import Session, carried_over, table, verb
 from engine.cli.progress import Bar, size
 
 
@@ -69,7 +69,7 @@ def list_(session: Session) -> None:
 
 def _listed(result: dict[str, Any]) -> str:
     if not result["artifacts"]:
-        return "no artifacts yet: 'lading artifact pack' makes the first"
+        return carried_over("no artifacts yet: 'lading artifact pack' makes the first")
     rows = [
         (f"{a['name']}:{a['version']}", a["root"][:16], a["state"], a["origin"], size(a["size"]))
         for a in result["artifacts"]

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from engine.cli.command import Session, advice, table, verb
+from engine.cli.command import Session, advice, command, table, verb
 from engine.text import printable
 
 
@@ -36,9 +36,8 @@ def request(
     """Ask for a ticket for a transfer that was denied for failed checks."""
     params = {"transfer": transfer_id, "waives": list(waives), "ticket": ticket, "reason": reason, "hours": hours}
     result = session.act("breakglass.request", params)
-    session.show(
-        result, lambda made: _told(session, made, f"waits: lading --as SOMEBODY breakglass approve {made['id']}")
-    )
+    next_ = command(f"breakglass approve {result['id']} --reason '…'", by="SOMEBODY")
+    session.show(result, lambda made: _told(session, made, f"waits: {next_}"))
 
 
 @breakglass.command(

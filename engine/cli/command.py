@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,6 +39,9 @@ class OutputFile(click.Path):
 
 OUTPUT = OutputFile()
 
+_QUOTED = re.compile(r"'lading (?:--as (?P<by>\S+) )?(?=[a-z])(?!(?:init|demo|completion)\b)")
+"""How a message begins to quote a command that means a workspace, and does not name it."""
+
 INDEX = click.IntRange(0, 2**63 - 1)
 """An index or a size of a log; no log of SQLite reaches further."""
 
@@ -50,11 +54,15 @@ class Session:
         home: the workspace folder (`-C`, `LADING_HOME`, or the current folder).
         who: the name given with `--as`; mints an OIDC token in the sandbox.
         as_json: whether the command was asked for `--json`.
+        typed_home: `-C DIR ` as it was typed, quoted for a shell; empty if it was not.
+        typed_who: `--as NAME `, likewise.
     """
 
     home: Path
     who: str | None = None
     as_json: bool = field(default=False)
+    typed_home: str = ""
+    typed_who: str = ""
 
     def act(self, operation: str, params: Mapping[str, Any], progress: Callable[[Any], None] | None = None) -> Any:
         """Have the workspace's owner perform an operation; become the owner if there is none.
@@ -66,7 +74,7 @@ class Session:
         told = _saying_what_is_waited_for(progress or (lambda _: None))
         result = act(self.home, operation, params, who=self.who, on_progress=told)
         if isinstance(result, dict) and "denied" in result:
-            self.show(result, lambda denied: denial(denied["denied"]))
+            self.show(result, lambda denied: carried_over(denial(denied["denied"])))
             sys.exit(DENIED)
         return result
 
@@ -90,6 +98,32 @@ def _saying_what_is_waited_for(progress: Callable[[Any], None]) -> Callable[[Any
             progress(report)
 
     return take
+
+
+def command(words: str, by: str | None = None) -> str:
+    """Return a lading command for whoever typed this one: with the same `-C DIR` and `--as NAME`.
+
+    Args:
+        words: what stands after the global options.
+        by: who has to type it, if somebody else: SOMEBODY, or a name.
+    """
+    typed = _typed()
+    who = f"--as {by} " if by else typed.typed_who
+    return f"lading {typed.typed_home}{who}{words}"
+
+
+def carried_over(text: str) -> str:
+    """Return a message with the user's `-C DIR` and `--as NAME` in each 'lading …' that it quotes for the user.
+
+    What somebody in another organization has to run is quoted "lading …", and stays as it is.
+    """
+    return _QUOTED.sub(lambda found: "'" + command("", found["by"]), text)
+
+
+def _typed() -> Session:
+    context = click.get_current_context(silent=True)
+    found = context.find_object(Session) if context else None
+    return found or Session(Path())
 
 
 def verb(function: Callable[..., int | None]) -> Callable[..., None]:
@@ -152,11 +186,13 @@ def reasons(given: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def fail(error: LadingError, *, as_json: bool) -> NoReturn:
     """Say what is wrong and what to do, on standard error (or as problem details on standard output), and exit."""
+    remedy = carried_over(error.remedy)
     if as_json:
-        click.echo(json.dumps(error.details() | {"exit_code": error.exit_code}, indent=2, ensure_ascii=False))
+        told = error.details() | {"detail": remedy, "exit_code": error.exit_code}
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
     else:
         click.echo(f"{click.style('error', fg='red', bold=True)}: {_lines(str(error))}", err=True)
-        click.echo(f"{click.style('remedy', bold=True)}: {_lines(error.remedy)}", err=True)
+        click.echo(f"{click.style('remedy', bold=True)}: {_lines(remedy)}", err=True)
     sys.exit(error.exit_code)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from engine.cli.command import Session, table, verb
+from engine.cli.command import Session, carried_over, command, table, verb
 
 
 @click.group()
@@ -23,6 +23,7 @@ def add(session: Session, file: Path) -> None:
 
 
 def _added(result: dict[str, Any]) -> str:
+    confirm = command(f"partner confirm {result['organization']} --fingerprint '…'")
     lines = [
         f"{result['organization']} ({result['name']}, {result['region']}) waits to be confirmed",
         f"  gateway      {result['url']}, {result['identities']} identities",
@@ -30,7 +31,7 @@ def _added(result: dict[str, Any]) -> str:
         *(f"  witness      {key}" for key in result["witness_keys"]),
         f"  fingerprint  {result['fingerprint']}",
         "Ask them for their fingerprint by telephone, and only if it is the same:",
-        f"  lading partner confirm {result['organization']} --fingerprint '…'",
+        f"  {confirm}",
     ]
     return "\n".join(lines)
 
@@ -56,6 +57,6 @@ def list_(session: Session) -> None:
 
 def _listed(result: dict[str, Any]) -> str:
     if not result["partners"]:
-        return "no partners yet: 'lading partner add' takes in the first"
+        return carried_over("no partners yet: 'lading partner add' takes in the first")
     rows = [(p["organization"], p["state"], str(p["version"]), p["expires"], p["url"]) for p in result["partners"]]
     return table(rows, ("PARTNER", "STATE", "VERSION", "EXPIRES", "GATEWAY"))

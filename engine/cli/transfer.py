@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from engine.cli.command import DENIED, FAILED, Session, reasons, table, verb
+from engine.cli.command import DENIED, FAILED, Session, carried_over, command, reasons, table, verb
 from engine.cli.progress import Bar, size
 
 EXIT = {"denied": DENIED, "failed": FAILED, "quarantined": FAILED}
@@ -51,17 +51,19 @@ def send(session: Session, **order: Any) -> int:
 def _sent(result: dict[str, Any]) -> str:
     head = f"{result['artifact']} to {result['partner']}: {result['state']}  ({result['id']})"
     if result["state"] == "awaiting-approval":
-        return f"{head}\na second person lets it go: lading --as NAME approval grant {result['id']} --reason '…'"
+        grant = command(f"approval grant {result['id']} --reason '…'", by="SOMEBODY")
+        return f"{head}\na second person lets it go: {grant}"
     if result["state"] != "completed":
         detail = [f"  {result['detail']}"] if result["detail"] else []
-        return "\n".join([head, *detail, *reasons(result.get("reasons", []))])
+        return carried_over("\n".join([head, *detail, *reasons(result.get("reasons", []))]))
+    bill = command(f"bill create {result['id']} -o {result['id']}.bill.json")
     return (
         f"{head}\n"
         f"  sent      {size(result['bytes_total'])} in {result['chunks_total']} chunks, "
         f"{result['sent_twice']} of them twice\n"
         f"  receipt   signed by {result['receipt_by']}\n"
         f"  verdict   {result['verdict']}\n"
-        f"next: lading bill create {result['id']} -o {result['id']}.bill.json"
+        f"next: {bill}"
     )
 
 
@@ -108,7 +110,9 @@ def waiting(session: Session) -> None:
 def grant(session: Session, transfer_id: str, reason: str) -> None:
     """Let a waiting transfer go on. You must not be the one who asked for it."""
     result = session.act("approval.grant", {"transfer": transfer_id, "reason": reason})
-    session.show(result, lambda r: f"approved {r['id']} until {r['expires']}; its next 'lading send' goes on")
+    session.show(
+        result, lambda r: carried_over(f"approved {r['id']} until {r['expires']}; its next 'lading send' goes on")
+    )
 
 
 @approval.command(epilog="\b\nExamples:\n  lading --as abe approval refuse tr-1f2e3d --reason 'not this quarter'")

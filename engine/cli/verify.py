@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from engine.cli.command import Session, verb
+from engine.cli.command import Session, carried_over, verb
 from engine.cli.progress import Bar
 from engine.errors import EvidenceError
 
@@ -44,5 +44,5 @@ def _verified(result: dict[str, Any]) -> str:
             f"    log        {item['log']}, entry {item['log_index']}",
             f"    root       {item['root']}",
         ]
-    lines += [f"{bad} {p['subject']}: {p['message']}\n    {p['remedy']}" for p in result["problems"]]
+    lines += [f"{bad} {p['subject']}: {p['message']}\n    {carried_over(p['remedy'])}" for p in result["problems"]]
     return "\n".join([*lines, "the same with other tools:", *(f"  {command}" for command in result["commands"])])

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from engine.cli.command import OUTPUT, Session, table, verb
+from engine.cli.command import OUTPUT, Session, carried_over, command, table, verb
 from engine.errors import UsageError
 
 PEM = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -69,10 +69,10 @@ def list_(session: Session) -> None:
 
 def _listed(result: dict[str, Any]) -> str:
     if not result["logs"]:
-        return "no log is witnessed yet: 'lading witness add-log' takes the first"
+        return carried_over("no log is witnessed yet: 'lading witness add-log' takes the first")
     mark = click.style("▲", fg="yellow")
     forks = [
-        f"{mark} a log contradicted itself, check it with 'lading audit fork check': {file}" for file in result["forks"]
+        f"{mark} a log contradicted itself, check it: {command(f'audit fork check {file}')}" for file in result["forks"]
     ]
     listed = table([(log["origin"], str(log["cosigned"])) for log in result["logs"]], ("ORIGIN", "COSIGNED"))
     return "\n".join([listed, *forks])

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from engine.cli.command import FAILED, Session, verb
+from engine.cli.command import FAILED, Session, carried_over, verb
 
 
 @click.command(
@@ -68,5 +68,5 @@ def _diagnosis(report: dict[str, Any]) -> str:
     for item in report["checks"]:
         lines.append(f"{marks.get(item['state'], wrong)} {item['name']:<12} {item['message']}")
         if item["state"] != "ok":
-            lines.append(f"  {'':<12} {item['remedy']}")
+            lines.append(f"  {'':<12} {carried_over(item['remedy'])}")
     return "\n".join(lines)

@@ -261,7 +261,7 @@ def _pin(parts: GatewayParts, offered: Offered) -> str:
     origin = offered.manifest.organization
     return (
         f"{parts.organization} has not pinned the trust document of {origin}, which made the artifact: its people can, "
-        f"with 'lading partner add' and 'lading partner confirm'. Then send again."
+        'with "lading partner add" and "lading partner confirm". Then send again.'
     )
 
 

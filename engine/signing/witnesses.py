@@ -97,7 +97,7 @@ def make_pin(name: str, vkey: str, url: str | None, ca: str | None) -> PinnedWit
     except ValueError as error:  # pydantic's errors, and those of x509
         raise InputError(
             f"the witness {name!a} cannot be pinned: {_why(error)}",
-            remedy="Ask the witness' operator for its verifier key ('lading witness key') and its address.",
+            remedy='Ask whoever runs the witness for its verifier key ("lading witness key") and its address.',
         ) from None
     if name == "none":
         raise InputError(

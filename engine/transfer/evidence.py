@@ -159,7 +159,7 @@ def _check_entries(evidence: EvidenceMessage, checkpoint: Checkpoint, organizati
         if not inside or about != transfer:
             raise LogTampered(
                 f"{organization} showed entry {entry.index} of its log, which its checkpoint does not hold",
-                remedy="Ask them to run 'lading audit verify', and keep what they sent.",
+                remedy='Ask them to run "lading audit verify", and keep what they sent.',
             )
 
 

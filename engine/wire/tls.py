@@ -192,5 +192,5 @@ def _readable(stack: ExitStack, text: str) -> str:
 def _untrusted(found: str) -> UntrustedPeer:
     return UntrustedPeer(
         f"the other side showed {found}",
-        remedy="Compare the partner's newest trust document with the one you confirmed ('lading partner show').",
+        remedy="Compare the partner's newest trust document with the one you confirmed ('lading partner list').",
     )

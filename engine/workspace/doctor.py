@@ -165,7 +165,7 @@ def _reviews(layout: Layout) -> Iterator[Diagnosis]:
             "reviews",
             "warning",
             f"break-glass {ticket} was used, and nobody has reviewed it",
-            f"Somebody who neither asked for it nor approved it runs 'lading breakglass review {ticket}'.",
+            f"'lading --as SOMEBODY breakglass review {ticket}', by who neither asked for it nor approved it.",
         )
 
 

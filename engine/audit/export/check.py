@@ -67,7 +67,7 @@ def check_export(path: Path, keys: Iterable[NoteKey]) -> CheckedExport:
     return CheckedExport(format_.name, len(indexes), first, last, tuple(sorted(origins)), tuple(sorted(sizes)))
 
 
-_REMEDY: Final = "Ask for the export again: 'lading audit export … --proofs'."
+_REMEDY: Final = 'Ask for the export again: "lading audit export … --proofs".'
 
 
 def _format(head: str, path: Path) -> Format:

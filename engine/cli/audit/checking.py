@@ -6,7 +6,7 @@ from typing import Any, Final
 import click
 
 from engine.cli.audit.tiles import minimum_index
-from engine.cli.command import FAILED, Session, verb
+from engine.cli.command import FAILED, Session, carried_over, verb
 from engine.cli.progress import Bar, entries
 from engine.errors import LogTampered, UsageError, WireError
 from engine.text import printable
@@ -132,7 +132,7 @@ def _verified(report: dict[str, Any]) -> str:
 def _partner(found: dict[str, Any]) -> str:
     """Say what a partner's witness saw of this log."""
     mark, colour = MARKS.get(CODES[found["verdict"]], ("▲", "yellow"))
-    remedy = f"\n    to do    {found['remedy']}" if found["remedy"] else ""
+    remedy = f"\n    to do    {carried_over(found['remedy'])}" if found["remedy"] else ""
     return f"\n{click.style(mark, fg=colour)} {found['partner']}: {found['means']}{remedy}"
 
 
@@ -164,7 +164,7 @@ def differences(report: dict[str, Any]) -> str:
     for each in report["explained"]:
         lines += [
             f"  {click.style(each['kind'], bold=True):<10} {each['means']}",
-            f"    to do    {each['remedy']}",
+            f"    to do    {carried_over(each['remedy'])}",
             f"    who else {each['tells']}",
         ]
     return "\n".join(lines)

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from engine.cli.command import Session, table, verb
+from engine.cli.command import Session, carried_over, table, verb
 from engine.errors import LogTampered
 from engine.text import printable
 
@@ -81,7 +81,8 @@ def _compared(result: dict[str, Any]) -> str:
             f"{click.style('✔', fg='green')} {result['compared']} checkpoints contradict none that is remembered here"
         )
     who = ", ".join(map(printable, result["forked"]))
-    return f"{click.style('✘', fg='red')} two histories of the log of {who}: see 'lading audit fork list'"
+    see = carried_over("see 'lading audit fork list'")
+    return f"{click.style('✘', fg='red')} two histories of the log of {who}: {see}"
 
 
 @fork.command(

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from engine.cli.command import FAILED, INDEX, OUTPUT, Session, table, verb
+from engine.cli.command import FAILED, INDEX, OUTPUT, Session, carried_over, table, verb
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -100,7 +100,7 @@ def _report(session: Session) -> dict[str, Any]:
 
 def _listed(report: dict[str, Any]) -> str:
     if not report["witnesses"]:
-        return "nobody witnesses this log yet: confirm a partner, or pin a third party with 'lading audit witness add'"
+        return f"nobody witnesses this log yet: confirm a partner, or pin a third party with {_add()}"
     rows = [
         (
             each["name"],
@@ -114,12 +114,16 @@ def _listed(report: dict[str, Any]) -> str:
     return table(rows, ("WITNESS", "KIND", "COSIGNED", "AGE", "URL")) + "\n" + _checked(report)
 
 
+def _add() -> str:
+    return carried_over("'lading audit witness add'")
+
+
 def _checked(report: dict[str, Any]) -> str:
     stated = report["policy"]
     source = "trust/witness-policy" if stated["written"] else "no policy is written: any pinned third party will do"
     if stated["unknown"]:
         names = ", ".join(stated["unknown"])
-        return f"{click.style('✘', fg='red')} the policy names {names}, whom nobody pinned: 'lading audit witness add'"
+        return f"{click.style('✘', fg='red')} the policy names {names}, whom nobody pinned: {_add()}"
     if not stated["required"]:
         return f"{click.style('▲', fg='yellow')} no cosignature is demanded ({source})"
     if stated["holds_at"] is None:

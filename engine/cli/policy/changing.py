@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from engine.cli.command import Session, advice, table, verb
+from engine.cli.command import Session, advice, command, table, verb
 
 REASON = click.option("--reason", required=True, help="Why, in your words; it stands in the log.")
 DIGEST = click.argument("digest")
@@ -122,8 +122,9 @@ def _candidate(session: Session, found: dict[str, Any]) -> str:
         lines.append(f"  effect    {found['report']['effect']}")
     changed = found["report"].get("active_suites", {}).get("failures", [])
     lines += [f"  {click.style('▲', fg='yellow')} changes   {each}" for each in changed]
-    verb_ = "activate" if found["approved"] else "approve"
-    lines.append(f"  next      lading --as SOMEBODY policy {verb_} {found['digest'][:16]}")
+    digest = found["digest"][:16]
+    next_ = f"policy activate {digest}" if found["approved"] else f"policy approve {digest} --reason '…'"
+    lines.append(f"  next      {command(next_, by='SOMEBODY')}")
     return "\n".join([*lines, *advice(session)])
 
 

@@ -164,7 +164,7 @@ class Lifecycle:
         if found.approval is None:
             raise UsageError(
                 f"bundle {found.digest[:16]} waits for an approval by somebody other than {found.author}",
-                remedy=f"Ask a second person to run 'lading policy approve {found.digest[:16]}'.",
+                remedy=f"Ask a second person to run 'lading --as SOMEBODY policy approve {found.digest[:16]}'.",
             )
         said, signed = self._verified(found.approval, found)
         approver = signed.signatory.identity

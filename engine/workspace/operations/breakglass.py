@@ -190,7 +190,7 @@ def _same(pending: Ticket, who: str, wish: Mapping[str, JSON]) -> dict[str, JSON
         return described
     raise UsageError(
         f"{pending.id} was asked for already",
-        remedy=f"'lading breakglass approve {pending.id}', by a second person.",
+        remedy=f"'lading --as SOMEBODY breakglass approve {pending.id}', by a second person.",
     )
 
 
@@ -213,7 +213,7 @@ def _check_reviews(office: Office) -> None:
     if overdue:
         raise UsageError(
             f"the review of {overdue[0].id} has been open for more than 7 days, and no new ticket is approved",
-            remedy=f"Close it: 'lading breakglass review {overdue[0].id} --finding …'.",
+            remedy=f"Close it: 'lading --as SOMEBODY breakglass review {overdue[0].id} --finding …'.",
         )
 
 

@@ -58,7 +58,7 @@ def cosign_file(home: Path, file: Path, output: Path | None) -> dict[str, JSON]:
     if answer.status == HTTPStatus.CONFLICT:
         raise InputError(
             f"{file} does not start from the size that was cosigned last, {said}",
-            remedy=f"Ask for a new request: 'lading audit request-cosignature --old {said}'. Should it start there, "
+            remedy=f'Ask for a new request: "lading audit request-cosignature --old {said}". Should it start there, '
             "the log showed another root for that size: keep the file.",
         )
     if answer.status in {HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY}:

@@ -201,6 +201,6 @@ def _log_key(vkey: str) -> NoteKey:
     if key.algorithm is not Algorithm.ED25519:
         raise InputError(
             f"{key.name} is the key of a witness, expected one of a log",
-            remedy="Ask the log's operator for 'lading audit key', and take the line 'log'.",
+            remedy='Ask whoever runs the log for "lading audit key", and take the line "log".',
         )
     return key
