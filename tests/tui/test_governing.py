@@ -112,6 +112,59 @@ async def test_without_a_name_nothing_is_asked_and_the_note_says_how_to_give_one
         assert "lading --as NAME tui" in shown(pilot)
 
 
+@pytest.mark.parametrize("key", list("paxrw"))
+async def test_without_a_name_every_key_says_how_to_give_one(acme: SampleWorkspace, key: str) -> None:
+    async with governing(acme.home, key, who=None) as pilot:
+        assert "lading --as NAME tui" in shown(pilot)
+
+
+@pytest.mark.parametrize(
+    ("key", "why"),
+    [
+        ("p", "nothing decides yet: the folder will, from the first decision on"),
+        ("a", "no bundle waits to be approved"),
+        ("x", "no approved bundle waits to decide"),
+        ("w", "no proposal is there to be withdrawn"),
+        ("r", "no other bundle decided before"),
+    ],
+)
+async def test_where_nothing_can_be_done_a_key_says_why(acme: SampleWorkspace, key: str, why: str) -> None:
+    async with governing(acme.home, key) as pilot:
+        assert why in shown(pilot)
+
+
+async def test_a_folder_that_waits_or_decides_is_not_proposed_again(governed: SampleWorkspace) -> None:
+    desk = PolicyDesk(governed)
+    desk.write(STRICTER)
+    async with governing(governed.home, "p") as pilot:
+        assert "the folder is proposed already" in shown(pilot)
+        desk.write(FILES)
+        pilot.app.session.look_at_folder()
+        await press(pilot, "p")
+        assert "the folder is what decides: edit the policies first" in shown(pilot)
+
+
+async def test_a_broken_folder_is_mended_before_it_is_proposed(governed: SampleWorkspace) -> None:
+    desk = PolicyDesk(governed)
+    broken = FILES | {"people.cedar": FILES["people.cedar"] + "permit\n"}
+    desk.write(broken)
+    desk.candidate(broken, "broken", REPORT, minutes_ago=0)
+    async with governing(governed.home, "p") as pilot:
+        assert "the folder is broken: mend it first" in shown(pilot)
+
+
+async def test_a_key_on_another_row_says_where_the_cursor_has_to_be(governed: SampleWorkspace) -> None:
+    PolicyDesk(governed).candidate(FILES | {"x.cedar": ""}, "ready", REPORT, minutes_ago=0)
+    async with governing(governed.home) as pilot:
+        await press(pilot, *("k" * 9), "a")
+        assert "put the cursor on the bundle that is proposed" in shown(pilot)
+
+
+async def test_what_a_key_says_does_not_disturb_typing(governed: SampleWorkspace) -> None:
+    async with governing(governed.home, "slash", *"paxrw", who=None) as pilot:
+        assert "lading --as NAME tui" not in shown(pilot)
+
+
 def test_a_denial_is_told_with_policy_condition_and_remedy() -> None:
     denied = {"because": ["govern"], "reasons": [{"condition": "x is false"}], "remedies": ["Ask Ada."]}
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from textual.binding import Binding, BindingType
+from textual.events import Key
 from textual.message import Message
 from textual.worker import Worker
 
@@ -24,6 +25,9 @@ from tui.state.text_filter import TextFilter
 from tui.widgets.policy_table import PolicyTable
 from tui.widgets.table import Table
 
+ACTIONS: Final = {"p": "propose", "a": "approve", "x": "activate", "r": "roll_back", "w": "withdraw"}
+"""What is done to policies, by its key."""
+
 
 class PoliciesScreen(ModeScreen):
     """A table of candidates, activations and files; what is done to them is done by the workspace's owner.
@@ -32,11 +36,7 @@ class PoliciesScreen(ModeScreen):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("p", "propose", "Propose"),
-        Binding("a", "approve", "Approve"),
-        Binding("x", "activate", "Activate"),
-        Binding("r", "roll_back", "Roll back"),
-        Binding("w", "withdraw", "Withdraw"),
+        Binding(key, action, action.replace("_", " ").capitalize()) for key, action in ACTIONS.items()
     ]
 
     class Acted(Message):
@@ -109,6 +109,12 @@ class PoliciesScreen(ModeScreen):
             "roll_back": self._rollback,
         }
         return makers[action]() is not None if action in makers else super().check_action(action, parameters)
+
+    def on_key(self, event: Key) -> None:
+        """Say why a key can do nothing to policies as they stand; one that can goes on to its action."""
+        action = ACTIONS.get(event.key)
+        if action is not None and not self.busy and not self.check_action(action, ()):
+            self.tell(NOBODY if self.session.who is None else asking.why_not(action, self.session.desk), Role.ATTENTION)
 
     def action_propose(self) -> None:
         """Propose what the folder holds."""

@@ -65,10 +65,11 @@ class TransfersScreen(ModeScreen):
     def action_custody(self) -> None:
         """Have the custody story of the artifact under the cursor told."""
         transfer, who = self._current(), self.session.who
-        if transfer is None:
-            return
         if who is None:
             self.tell(NOBODY, Role.ATTENTION)
+            return
+        if transfer is None:
+            self.tell("no transfer stands under the cursor", Role.ATTENTION)
             return
         label = f"{transfer.name}:{transfer.version}"
         self.app.push_screen(StoryScreen(self.session, who, transfer.artifact, label))

@@ -5,10 +5,18 @@ from typing import Final
 
 from engine.workspace.advisory import FOUR_EYES
 from engine.workspace.governing.policy_view import ActivationView, CandidateView
-from tui.state.desk import DIGEST_CELLS, short
+from tui.state.desk import DIGEST_CELLS, Desk, short
 from tui.state.glyphs import Glyphs
 from tui.state.line import BLANK, Line, Piece, Role, clean, wrap
 from tui.state.policy_detail import outcome
+
+_WANTED: Final = {
+    "approve": ("proposed", "no bundle waits to be approved"),
+    "activate": ("approved", "no approved bundle waits to decide"),
+    "withdraw": ("proposed", "no proposal is there to be withdrawn"),
+    "roll_back": ("", "no other bundle decided before"),
+}
+"""In which state something is done to a bundle, and what is said where there is none."""
 
 WIDTH: Final = 68
 """How wide the question is, in cells."""
@@ -114,6 +122,27 @@ def roll_back(target: ActivationView, active: ActivationView) -> Asking:
         doing="rolling back",
         done=f"{target.digest[:DIGEST_CELLS]} decides again",
     )
+
+
+def why_not(action: str, desk: Desk) -> str:
+    """Say why one of `propose`, `approve`, `activate`, `withdraw` and `roll_back` can do nothing now."""
+    state, none = _WANTED.get(action, ("", ""))
+    if action == "propose":
+        return _why_not_proposed(desk)
+    if state and any(each.state == state for each in desk.standing.candidates):
+        return f"put the cursor on the bundle that is {state}"
+    return none
+
+
+def _why_not_proposed(desk: Desk) -> str:
+    draft = desk.draft()
+    if desk.standing.active is None:
+        return "nothing decides yet: the folder will, from the first decision on"
+    if draft is not None and draft.state in {"broken", "failing"}:
+        return f"the folder is {draft.state}: mend it first"
+    if draft is not None and draft.state in {"proposed", "approved"}:
+        return f"the folder is {draft.state} already"
+    return "the folder is what decides: edit the policies first"
 
 
 def _said(text: str, role: Role = Role.PLAIN) -> tuple[Line, ...]:
