@@ -294,6 +294,22 @@ async def test_the_log_is_followed_until_the_cursor_leaves_its_end(acme: SampleW
         assert "following" not in shown(pilot)
 
 
+@pytest.mark.parametrize("mode", ["3", "5"])
+async def test_a_look_right_after_a_key_does_not_take_the_cursor_back_to_the_news(
+    acme: SampleWorkspace, mode: str
+) -> None:
+    async with screens(acme, mode) as pilot:
+        table = pilot.app.screen.table
+        news = table.cursor
+        table.action_move(1 if mode == "3" else -1)
+        pilot.app.look()  # before anybody was told of the key
+
+        await settle(pilot)
+
+        assert abs(cursor(pilot) - news) == 1
+        assert "following" not in shown(pilot)
+
+
 async def test_a_search_finds_rows_by_field_and_by_name_and_keeps_on_finding(acme: SampleWorkspace) -> None:
     async with screens(acme, "5") as pilot:
         await narrow(pilot, f"decision:deny actor:{pseudonym(b'p' * 32, 'bea@acme.example')}")

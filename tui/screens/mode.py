@@ -120,6 +120,7 @@ class ModeScreen(Screen[None], metaclass=Abstract):
     def on_mount(self) -> None:
         """Give the keys to the table and show what is there."""
         self.table.focus()
+        self.watch(self.table, "cursor", self._end_following, init=False)
         self.look()
 
     def on_screen_resume(self) -> None:
@@ -171,9 +172,8 @@ class ModeScreen(Screen[None], metaclass=Abstract):
         self.show_note()
 
     def on_table_moved(self, message: Table.Moved) -> None:
-        """Show the details of the line the cursor came to; to leave the news by hand ends following."""
+        """Show the details of the line the cursor came to."""
         if message.by_hand:
-            self.following = self.following and self.table.cursor == self.news()
             self._note = None
             self.pane.scroll_home(animate=False)
         self.show_detail()
@@ -248,3 +248,8 @@ class ModeScreen(Screen[None], metaclass=Abstract):
         self.tell("", Role.MUTED)
         self.look()
         self.refresh_bindings()
+
+    def _end_following(self) -> None:
+        """End following at once when somebody leaves the news: the next look would take the cursor back to it."""
+        if self.table.by_hand:
+            self.following = self.following and self.table.cursor == self.news()

@@ -17,7 +17,12 @@ from tui.widgets.painted import Painted
 
 
 class Table(Painted, can_focus=True, metaclass=Abstract):
-    """Draws a heading and the visible lines, moves the cursor, and tells its screen about both."""
+    """Draws a heading and the visible lines, moves the cursor, and tells its screen about both.
+
+    Attributes:
+        cursor: the position of the line that the user is on.
+        by_hand: False while the cursor moves because lines came and went, and not by a key or a click.
+    """
 
     DEFAULT_CSS = "Table { height: 1fr; width: 1fr; }"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -50,7 +55,7 @@ class Table(Painted, can_focus=True, metaclass=Abstract):
         self.glyphs = glyphs
         self._empty = empty
         self._shown: dict[int, Line] = {}
-        self._updating = False
+        self.by_hand = True
 
     @abstractmethod
     def count(self) -> int:
@@ -91,9 +96,9 @@ class Table(Painted, can_focus=True, metaclass=Abstract):
 
     def go(self, position: int) -> None:
         """Put the cursor on a line where nobody moved it by hand: what a note says stays."""
-        self._updating = True
+        self.by_hand = False
         self.cursor = position
-        self._updating = False
+        self.by_hand = True
 
     def render_line(self, y: int) -> Strip:
         """Paint the heading or one visible line."""
@@ -119,7 +124,7 @@ class Table(Painted, can_focus=True, metaclass=Abstract):
         self.reveal()
         self._refresh_line(before)
         self._refresh_line(after)
-        self.post_message(self.Moved(by_hand=not self._updating))
+        self.post_message(self.Moved(by_hand=self.by_hand))
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Tell the screen that it looks at other lines now."""
