@@ -116,7 +116,7 @@ class Layout:
 
     @property
     def unrecorded(self) -> Path:
-        """There while a log that takes no entry is repaired: what it has to say about that as soon as it takes one."""
+        """There while the log takes no entry: what it, or the one that is opened next, has to say as soon as it can."""
         return self.state / "unrecorded.json"
 
     @property

@@ -34,7 +34,9 @@ from engine.workspace.keeping.keyring import LIMIT as KEYS_LIMIT
 from engine.workspace.keeping.keyring import open_keys, put_back
 from engine.workspace.layout import Layout
 from engine.workspace.log.record import verify_log
+from engine.workspace.log.unrecorded import keep_denial, kept_events
 from engine.workspace.origins.continuing import continue_log
+from engine.workspace.owner import owning
 from engine.workspace.settings import load_settings
 
 MANIFEST_LIMIT: Final = 64 << 20
@@ -119,8 +121,8 @@ def continue_restored(
 ) -> dict[str, JSON]:
     """Let a restored workspace record again: in the log of the next origin, if policy lets somebody govern.
 
-    A permit is recorded in the new log, as its second entry. A denial is recorded nowhere: there is no log that it
-    could stand in. After a crash, calling it again finishes what was begun.
+    The permit is recorded in the new log, right after its first entry. There is no log yet that a denial could stand
+    in: it is kept, and recorded there before the permit. After a crash, calling it again finishes what was begun.
 
     Args:
         home: the restored workspace, its keys back in place.
@@ -135,6 +137,7 @@ def continue_restored(
 
     Raises:
         UsageError: the workspace was not restored, or nothing is remembered of its log.
+        OwnerBusy: somebody else is asking; also as `continue_log`.
         LadingError: as `continue_log`.
     """
     layout = Layout(home)
@@ -146,7 +149,10 @@ def continue_restored(
     if not layout.opening.exists():
         decision, events = ask_to_govern(home, identity, clock)
         if not decision.permitted:
+            with owning(layout.lock):
+                keep_denial(layout, events)
             return describe_denial(decision)
+        events = [*kept_events(layout), *events]
     opened = continue_log(home, actor=identity, reason=reason, new_key=new_key, events=events, clock=clock)
     with LogReader(Path(str(opened["kept"]))) as former:
         held: list[JSON] = [hold.name for hold in holds_of(former)]

@@ -17,6 +17,7 @@ from engine.events import Event
 from engine.workspace.governing.decisions import recorded_decisions
 from engine.workspace.keeping.restoring import continue_restored, restore_backup, verify_backup
 from engine.workspace.layout import Layout
+from engine.workspace.log import unrecorded
 from engine.workspace.log.record import verify_log
 from engine.workspace.office import Office
 from engine.workspace.origins import continuing
@@ -116,6 +117,41 @@ def test_the_permit_to_continue_stands_in_the_next_log(office: Office, tmp_path:
     assert (second.payload["actor"], second.payload["action"]) == ("sec@acme.example", "govern")
     [decided] = recorded_decisions(restored)
     assert decided.lacks is None
+
+
+def test_who_was_denied_to_continue_stands_in_the_next_log_before_the_permit(office: Office, tmp_path: Path) -> None:
+    hire(office.layout.home, "olga", roles="operator")
+    back_up(office, tmp_path / "b.tar")
+    restored = tmp_path / "restored"
+    restore_backup(tmp_path / "b.tar", restored)
+    shutil.copytree(office.layout.keys, restored / "keys")
+    for reason in ("mine now", "let me"):
+        assert "denied" in continue_restored(restored, who="olga", reason=reason)
+
+    continue_restored(restored, who="sec", reason="the disk failed")
+
+    with Office(Layout(restored)) as again:
+        entries = [again.log.entry(index) for index in range(again.log.size)]
+    assert [each.type for each in entries[:4]] == ["log.continued", *["decision.deny"] * 2, "decision.permit"]
+    assert [(each.payload or {})["actor"] for each in entries[1:3]] == ["olga@acme.example"] * 2
+    assert [each.type for each in entries].count("decision.deny") == 2
+    assert not Layout(restored).unrecorded.exists()
+    assert verify_log(restored, lambda _: None)["ok"]
+
+
+def test_nobody_fills_the_next_log_by_being_denied(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unrecorded, "MOST_DENIALS", 2)
+    hire(office.layout.home, "olga", roles="operator")
+    back_up(office, tmp_path / "b.tar")
+    restored = tmp_path / "restored"
+    restore_backup(tmp_path / "b.tar", restored)
+
+    for _ in range(4):
+        assert "denied" in continue_restored(restored, who="olga", reason="mine now")
+
+    assert len(unrecorded.kept_events(Layout(restored))) == 2
 
 
 @pytest.mark.parametrize("cut", ["begin_log", "finish_opening"])
