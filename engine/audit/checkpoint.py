@@ -22,6 +22,7 @@ from engine.audit.note import (
 )
 from engine.errors import BadSignature, InputError
 from engine.events import SKEW
+from engine.text import counted
 
 _DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 
@@ -90,7 +91,7 @@ def demand_cosigned_within(signed: Signed, size: int, recorded: datetime, now: d
     earliest, latest = (recorded - SKEW).timestamp(), (now + SKEW).timestamp()
     if signed.time is None or not earliest <= signed.time <= latest:
         raise BadSignature(
-            f"{signed.key.name} cosigned {size} entries at {signed.time} s after 1970, "
+            f"{signed.key.name} cosigned {counted(size, 'entries')} at {signed.time} s after 1970, "
             f"expected a time from {earliest:.0f} to {latest:.0f}",
             remedy="Compare the clocks of this machine and of the witness.",
         )

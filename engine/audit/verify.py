@@ -29,6 +29,7 @@ from engine.audit.sweep import Claim, Progress, Sweep
 from engine.audit.tiles import tile_width
 from engine.audit.verification import Kind, Problems, Verification
 from engine.errors import InputError, LadingError, LogTampered
+from engine.text import agreeing, counted
 
 __all__ = ["Verification", "examine", "literal_text", "verify"]
 
@@ -289,7 +290,7 @@ class _Examination:
         for checkpoint in (signed.checkpoint for signed in seen):
             size, stored = checkpoint.size, self._stored.get(checkpoint.size)
             if size > newest:
-                message = f"a checkpoint of {size} entries is remembered, the log has {newest}"
+                message = f"a checkpoint of {counted(size, 'entries')} is remembered, the log has {newest}"
                 self.problems.add(Kind.ROLLBACK, f"checkpoint {size}", message)
             elif stored is not None and stored.root != checkpoint.root:
                 message = "the log signed two different checkpoints of this size"
@@ -318,7 +319,8 @@ class _Examination:
         """Report rows that belong to no entry of the log."""
         count, first, last = db.execute(_BEYOND, (size - 1,)).fetchone()
         if count:
-            message = f"{count} rows lie beyond the newest checkpoint, which covers {size} entries"
+            beyond = f"{counted(count, 'rows')} {agreeing(count, 'lie')} beyond the newest checkpoint"
+            message = f"{beyond}, which covers {counted(size, 'entries')}"
             self.problems.add(Kind.ENTRY, f"entries {first} to {last}", message)
         for (index,) in db.execute(_ORPHANS, (self._start,)):
             self.problems.add(Kind.PAYLOAD, f"entry {index}", "there is a payload, but no such entry")

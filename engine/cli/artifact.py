@@ -7,6 +7,7 @@ import click
 
 from engine.cli.command import Session, carried_over, table, verb
 from engine.cli.progress import Bar, size
+from engine.text import counted
 
 
 @click.group()
@@ -52,7 +53,7 @@ def _packed(result: dict[str, Any]) -> str:
     return (
         f"{result['name']}:{result['version']} {verdict}\n"
         f"  root      {result['root']}\n"
-        f"  files     {result['files']}, {size(result['size'])}, {result['chunks']} chunks\n"
+        f"  files     {result['files']}, {size(result['size'])}, {counted(result['chunks'], 'chunks')}\n"
         f"  licence   {result['licence'] or 'none found'}\n"
         f"  signed by {result['signed_by']}"
     )
@@ -109,7 +110,7 @@ def export(session: Session, ref: str, folder: Path, purpose: str) -> None:
     params = {"ref": ref, "folder": str(folder.absolute()), "purpose": purpose}
     with Bar("exporting", enabled=not session.as_json) as bar:
         result = session.act("artifact.export", params, progress=bar.update)
-    session.show(result, lambda r: f"wrote {r['files']} files, {size(r['size'])}, to {r['folder']}")
+    session.show(result, lambda r: f"wrote {counted(r['files'], 'files')}, {size(r['size'])}, to {r['folder']}")
 
 
 @artifact.command(

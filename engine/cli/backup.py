@@ -8,7 +8,7 @@ import click
 from engine.cli.command import DENIED, OUTPUT, Session, denial, verb
 from engine.cli.progress import Bar, size
 from engine.errors import UsageError
-from engine.text import printable
+from engine.text import agreeing, counted, printable
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -127,18 +127,19 @@ def _continued(result: dict[str, Any]) -> str:
 
 
 def _created(result: dict[str, Any]) -> str:
-    what = f"wrote {result['file']}, {size(result['size'])}, {result['files']} files"
+    what = f"wrote {result['file']}, {size(result['size'])}, {counted(result['files'], 'files')}"
     return f"{what}, up to entry {result['log']['size']} of {result['log']['origin']}"
 
 
 def _told(report: dict[str, Any], what: str) -> str:
-    store = report["store"]
-    sealed = f"{store['files']} files{'' if store['included'] else ', not in it'}" if store else "unknown"
+    store, size_ = report["store"], report["log"]["size"]
+    log = f"{counted(size_, 'entries')} of {report['log']['origin']} {agreeing(size_, 'hold')} together"
+    sealed = f"{counted(store['files'], 'files')}{'' if store['included'] else ', not in it'}" if store else "unknown"
     return "\n".join(
         [
             what,
             f"  made       {report['created']}, of {report['organization']}",
-            f"  log        {report['log']['size']} entries of {report['log']['origin']} hold together",
+            f"  log        {log}",
             f"  files      {report['files']}",
             f"  store      {sealed}",
             f"  keys       {_keys(report)}",

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from engine.cli.command import Session, carried_over, command, table, verb
+from engine.text import counted
 
 
 @click.group()
@@ -26,7 +27,7 @@ def _added(result: dict[str, Any]) -> str:
     confirm = command(f"partner confirm {result['organization']} --fingerprint '…'")
     lines = [
         f"{result['organization']} ({result['name']}, {result['region']}) waits to be confirmed",
-        f"  gateway      {result['url']}, {result['identities']} identities",
+        f"  gateway      {result['url']}, {counted(result['identities'], 'identities')}",
         *(f"  log          {key}" for key in result["log_keys"]),
         *(f"  witness      {key}" for key in result["witness_keys"]),
         f"  fingerprint  {result['fingerprint']}",

@@ -7,6 +7,8 @@ from typing import Any, Self
 
 import click
 
+from engine.text import counted
+
 WIDTH = 30
 REDRAW_SECONDS = 0.1
 
@@ -28,7 +30,7 @@ def number(count: int) -> str:
 
 def entries(count: int) -> str:
     """Write a number of log entries for people: `1,200 entries`."""
-    return f"{count:,} {'entry' if count == 1 else 'entries'}"
+    return counted(count, "entries")
 
 
 class Bar:

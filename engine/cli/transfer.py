@@ -7,6 +7,7 @@ import click
 
 from engine.cli.command import DENIED, FAILED, Session, carried_over, command, reasons, table, verb
 from engine.cli.progress import Bar, size
+from engine.text import counted
 
 EXIT = {"denied": DENIED, "failed": FAILED, "quarantined": FAILED}
 
@@ -59,7 +60,7 @@ def _sent(result: dict[str, Any]) -> str:
     bill = command(f"bill create {result['id']} -o {result['id']}.bill.json")
     return (
         f"{head}\n"
-        f"  sent      {size(result['bytes_total'])} in {result['chunks_total']} chunks, "
+        f"  sent      {size(result['bytes_total'])} in {counted(result['chunks_total'], 'chunks')}, "
         f"{result['sent_twice']} of them twice\n"
         f"  receipt   signed by {result['receipt_by']}\n"
         f"  verdict   {result['verdict']}\n"

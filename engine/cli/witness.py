@@ -8,6 +8,7 @@ import click
 
 from engine.cli.command import OUTPUT, Session, carried_over, command, table, verb
 from engine.errors import UsageError
+from engine.text import counted
 
 PEM = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -121,6 +122,8 @@ def cosign(session: Session, file: Path, output: Path | None) -> None:
     session.show(
         result,
         lambda r: (
-            f"cosigned {r['origin']} at {r['size']} entries: {output}" if output else r["checkpoint"].rstrip("\n")
+            f"cosigned {r['origin']} at {counted(r['size'], 'entries')}: {output}"
+            if output
+            else r["checkpoint"].rstrip("\n")
         ),
     )

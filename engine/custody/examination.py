@@ -26,7 +26,7 @@ from engine.manifest import Manifest, parse_manifest
 from engine.signing.organization_trust import Signed
 from engine.signing.trust_document import TrustDocument
 from engine.signing.trust_folder import TrustFolder
-from engine.text import printable
+from engine.text import counted, printable
 
 if TYPE_CHECKING:
     from pyrage.x25519 import Identity
@@ -214,7 +214,7 @@ class Examination:
         )
         for finding in check_signatures(evidence):
             raise _broken(f"{finding.subject}: {finding.message}")
-        self._proved.append(f"{owner} signed its {len(manifest.files)} files and its manifest")
+        self._proved.append(f"{owner} signed its {counted(len(manifest.files), 'files')} and its manifest")
         return manifest
 
     def _check_offer(self) -> tuple[Offer, Signed]:

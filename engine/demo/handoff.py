@@ -17,6 +17,7 @@ from engine.demo.organizations import Organization
 from engine.demo.stage import Stage, Step, expect
 from engine.events import timestamp
 from engine.files import write_atomic
+from engine.text import counted
 from engine.workspace.log.querying import Question, ask_log
 from engine.workspace.log.record import verify_log
 from engine.workspace.partners import own_document
@@ -94,7 +95,7 @@ class Handoff:
         )
         self.root = packed["root"]
         return (
-            f"{model.name}:{model.version}, {packed['files']} files, {packed['size'] / 2**20:.1f} MiB, "
+            f"{model.name}:{model.version}, {counted(packed['files'], 'files')}, {packed['size'] / 2**20:.1f} MiB, "
             f"{packed['licence'] or 'no licence'}\nroot {self.root}\nsigned by {packed['signed_by']}"
         )
 
@@ -130,7 +131,7 @@ class Handoff:
             Step(
                 "  offer and acceptance", True, seconds("offer"), "borealis.example decided receive, signed acceptance"
             ),
-            Step("  transfer", on_time, seconds("sending"), f"{killed}; {twice} chunks sent twice"),
+            Step("  transfer", on_time, seconds("sending"), f"{killed}; {counted(twice, 'chunks')} sent twice"),
             Step("  delivery receipt", True, seconds("commit"), f"signed by {result['receipt_by']}"),
             Step(
                 "  arrival and verdict",
@@ -147,7 +148,7 @@ class Handoff:
         for organization, other in ((self.acme, self.borealis), (self.borealis, self.acme)):
             report = self._witnessed(organization, f"{other.id}/lading/witness")
             expect(report["ok"], f"the log of {organization.id} has problems: {report['problems']}")
-            lines.append(f"{organization.id}: {report['size']} entries, witnessed by {other.id}")
+            lines.append(f"{organization.id}: {counted(report['size'], 'entries')}, witnessed by {other.id}")
         return "\n".join(lines)
 
     def _witnessed(self, organization: Organization, witness: str) -> dict[str, Any]:
@@ -188,7 +189,7 @@ class Handoff:
 def _killed(after: int | None, total: int) -> tuple[bool, str]:
     """Say when the receiver was killed, and whether that was in the middle."""
     if after is None:
-        return total < FEW_CHUNKS, f"{total} chunks, too few to kill the receiver in between"
+        return total < FEW_CHUNKS, f"{counted(total, 'chunks')}, too few to kill the receiver in between"
     in_the_middle = EARLIEST * total <= after <= LATEST * total or total < FEW_CHUNKS
     said = f"killed (SIGKILL, all processes) after {after} of {total} acknowledged chunks, restarted, resumed"
     return in_the_middle, said

@@ -13,6 +13,7 @@ from engine.gateway.offers import Offered, ask_receive, check_current, check_id,
 from engine.gateway.parts import GatewayParts
 from engine.policy.facts import PARTNER_ZONE
 from engine.policy.model import Decision
+from engine.text import agreeing, counted
 from engine.wire.control import Accepted
 from engine.wire.journal import State
 from engine.wire.messages import AcceptanceMessage, OfferMessage
@@ -214,7 +215,7 @@ def _sign_receipt(parts: GatewayParts, transfer: Incoming) -> bytes:
         raise ProblemError(
             409,
             "Not everything is here",
-            f"{lacking} chunks are missing",
+            f"{counted(lacking, 'chunks')} {agreeing(lacking, 'are')} missing",
             codes=("chunks-missing",),
             remedy="Ask what is missing, send it, and commit again.",
         )

@@ -18,6 +18,7 @@ from engine.policy.bundle import PolicyBundle
 from engine.policy.directory import load_directory
 from engine.policy.fitting import misfits, undeclared_roles
 from engine.signing.trust_folder import TrustFolder
+from engine.text import agreeing, counted
 from engine.workspace.keys import SECRET_KEYS, SIGNING_KEYS, read_secret, secret_key, signing_key
 from engine.workspace.layout import Layout
 from engine.workspace.log.record import verify_log
@@ -104,7 +105,7 @@ def _directory(layout: Layout) -> Iterator[Diagnosis]:
             f"no service has the identity {settings.service_identity}",
             "Add the gateway to directory.yaml: without it every offer is refused.",
         )
-    yield Diagnosis("directory", "ok", f"{len(directory.members)} people and services")
+    yield Diagnosis("directory", "ok", f"people and services: {len(directory.members)}")
 
 
 def _policies(layout: Layout) -> Iterator[Diagnosis]:
@@ -156,7 +157,7 @@ def _expiry(what: str, expires: datetime, now: datetime, remedy: str) -> Diagnos
 
 
 def _agreements(layout: Layout) -> Iterator[Diagnosis]:
-    yield Diagnosis("agreements", "ok", f"{len(AgreementFolder(layout.agreements).list())} agreements read")
+    yield Diagnosis("agreements", "ok", f"{counted(len(AgreementFolder(layout.agreements).list()), 'agreements')} read")
 
 
 def _reviews(layout: Layout) -> Iterator[Diagnosis]:
@@ -182,7 +183,8 @@ def open_reviews(layout: Layout) -> list[str]:
 def _log(layout: Layout) -> Iterator[Diagnosis]:
     report = verify_log(layout.home, lambda _: None)
     if report["ok"]:
-        yield Diagnosis("log", "ok", f"{report['size']} entries hold together")
+        size = int(str(report["size"]))
+        yield Diagnosis("log", "ok", f"{counted(size, 'entries')} {agreeing(size, 'hold')} together")
         return
     problems = report["problems"]
     first = problems[0] if isinstance(problems, list) and problems else {}

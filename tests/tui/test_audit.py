@@ -82,7 +82,7 @@ async def test_a_row_whose_columns_lie_is_shown_by_a_filter_as_broken(acme: Samp
         await narrow(pilot, "partner:mallory.example")
         await look(pilot)
 
-        assert "1 rows of 49" in shown(pilot)
+        assert "1 row of 49" in shown(pilot)
         assert "BROKEN" in shown(pilot)
 
 

@@ -14,6 +14,7 @@ from textual.worker import Worker, get_current_worker
 
 from engine.errors import LadingError, refused_by_system
 from engine.files import check_place
+from engine.text import counted
 from engine.workspace.log.view import CheckedRow, LogFilter, LogRow
 from tui.screens.mode import ModeScreen
 from tui.state.audit_detail import detail
@@ -216,7 +217,7 @@ class AuditScreen(ModeScreen):
             self.post_message(self.Exported(f"nothing was exported: {shown}  {shown.remedy}", Role.BAD))
         else:
             check = shlex.join(["lading", "audit", "check-export", str(output), "--key", key])
-            self.post_message(self.Exported(f"{count:,} rows with proofs; check them: {check}", Role.GOOD))
+            self.post_message(self.Exported(f"{counted(count, 'rows')} with proofs; check them: {check}", Role.GOOD))
 
     def _start_checking(self) -> None:
         rows = self.session.ledger.unchecked(self.in_question)

@@ -1,5 +1,6 @@
 """Everything about one row of the audit log, as lines: the proof, the leaf, the payload and the inclusion path."""
 
+from engine.text import counted
 from engine.workspace.log.view import CheckedRow, Evidence, LogRow, Proof
 from tui.state.audit_lines import proof_mark, verdict_mark
 from tui.state.glyphs import Glyphs
@@ -43,7 +44,9 @@ def _proof(checked: CheckedRow | None, evidence: Evidence, age: str, width: int,
     if checked is None:
         return [(mark,)]
     if checked.proof is Proof.PROVED:
-        how = f"  in {len(evidence.path)} steps up to checkpoint {checked.size:,}{f', {age}' if age else ''}"
+        how = (
+            f"  in {counted(len(evidence.path), 'steps')} up to checkpoint {checked.size:,}{f', {age}' if age else ''}"
+        )
         return [(mark, Piece(how, Role.MUTED))]
     return [(mark,), *((Piece(line, mark.role),) for line in wrap(checked.why, width))]
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from engine.text import counted
 from engine.workspace.views import Direction, Transfer
 from tui.state import measures
 from tui.state.bar import bar
@@ -65,7 +66,7 @@ class Board:
         states = [transfer.state for transfer in self._all]
         moving = sum(state in MOVING for state in states)
         waiting = sum(state in WAITING for state in states)
-        pieces = [Piece(f"{len(states)} transfers", Role.STRONG), Piece(f"  {moving} moving", Role.MUTED)]
+        pieces = [Piece(counted(len(states), "transfers"), Role.STRONG), Piece(f"  {moving} moving", Role.MUTED)]
         if waiting:
             pieces.append(Piece(f"  {self.glyphs.attention} {waiting} waiting", Role.ATTENTION))
         if self.filter.terms:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
+from engine.text import counted
 from engine.workspace.governing.policy_view import (
     ActivationView,
     CandidateView,
@@ -112,7 +113,7 @@ class Desk:
         active, changed = self.standing.active, [each for each in self.folder.files if each.change is not Change.SAME]
         pieces = [
             Piece(f"{active.digest[:DIGEST_CELLS]} decides" if active else "nothing decides yet", Role.STRONG),
-            Piece(f"  {len(self.folder.files)} files", Role.MUTED),
+            Piece(f"  {counted(len(self.folder.files), 'files')}", Role.MUTED),
         ]
         if changed and active:
             pieces.append(Piece(f"  {len(changed)} changed", Role.RUNNING))

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from engine.text import counted
 from engine.workspace.log.view import CheckedRow, LogFilter, LogRow, LogView, Proof
 from tui.state.glyphs import Glyphs
 from tui.state.line import Line, Piece, Role, clean
@@ -117,7 +118,7 @@ class Ledger:
         rows = [self.row(position) for position in positions]
         checked = [self.proof(row) for row in rows if row]
         proofs = [one.proof if one else Proof.UNCHECKED for one in checked]
-        pieces = [Piece(f"{len(self):,} rows", Role.STRONG)]
+        pieces = [Piece(counted(len(self), "rows"), Role.STRONG)]
         if self._found is not None:
             done = 100 * self.scanned // self.size if self.size else 100
             pieces.append(Piece(f" of {self.size:,} by /{clean(self.filter.text)}", Role.RUNNING))

@@ -7,6 +7,7 @@ from typing import Final
 
 from engine.errors import LadingError
 from engine.events import Clock
+from engine.text import counted
 from engine.workspace.log.view import CheckpointView
 from engine.workspace.views import Transfer, WorkspaceView
 from tui.state import measures
@@ -132,15 +133,15 @@ class Session:
     def _waiting(self) -> tuple[str, ...]:
         """Return what waits for a person and is seen in no other alarm."""
         standing = self.desk.standing
-        counted = (
-            (len(standing.waiting), "candidate", "to approve"),
-            (sum(each.state == "approved" for each in standing.candidates), "candidate", "to activate"),
-            (self._reviews[0], "ticket", "to approve"),
-            (self._reviews[1], "break-glass review", "open"),
-            (self._standing.open_forks, "fork", "unresolved"),
-            (self._standing.late_witnesses, "cosignature", "overdue"),
+        due = (
+            (len(standing.waiting), "candidates", "to approve"),
+            (sum(each.state == "approved" for each in standing.candidates), "candidates", "to activate"),
+            (self._reviews[0], "tickets", "to approve"),
+            (self._reviews[1], "break-glass reviews", "open"),
+            (self._standing.open_forks, "forks", "unresolved"),
+            (self._standing.late_witnesses, "cosignatures", "overdue"),
         )
-        return tuple(f"{count} {what}{'s' if count > 1 else ''} {how}" for count, what, how in counted if count)
+        return tuple(f"{counted(count, what)} {how}" for count, what, how in due if count)
 
     def _look_at_log(self) -> None:
         try:

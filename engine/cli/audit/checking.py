@@ -9,7 +9,7 @@ from engine.cli.audit.tiles import minimum_index
 from engine.cli.command import FAILED, Session, carried_over, verb
 from engine.cli.progress import Bar, entries
 from engine.errors import LogTampered, UsageError, WireError
-from engine.text import printable
+from engine.text import agreeing, counted, printable
 
 CODES: Final = {
     "agrees": 0,
@@ -111,19 +111,19 @@ def _unread(report: dict[str, Any]) -> str:
     if since is None:
         return ""
     older = f"entries 0 to {since['first_read'] - 1}, " if since["first_read"] else ""
-    return (
-        f"\n  since      {since['size']} entries verified in full on {since['time']}; the log extends them\n"
-        f"  not read   {older}the structure of the database and its indexes, former logs"
-    )
+    verified = f"{counted(since['size'], 'entries')} verified in full on {since['time']}; the log goes on from there"
+    return f"\n  since      {verified}\n  not read   {older}the structure of the database and its indexes, former logs"
 
 
 def _verified(report: dict[str, Any]) -> str:
     """Word what holds together, and what partners say to it."""
-    witnessed = [f"up to entry {size} by {name}" for name, size in report["witnessed"].items()]
+    size, known = report["size"], report["remembered"]
+    witnessed = [f"up to entry {each} by {name}" for name, each in report["witnessed"].items()]
+    whole = f"{counted(size, 'entries')} of {report['origin']} {agreeing(size, 'hold')} together"
     return (
-        f"{click.style('✔', fg='green')} {report['size']} entries of {report['origin']} hold together\n"
+        f"{click.style('✔', fg='green')} {whole}\n"
         f"  root       {report['root']}\n"
-        f"  remembered {report['remembered']} earlier checkpoints agree\n"
+        f"  remembered {counted(known, 'earlier checkpoints')} {agreeing(known, 'agree')}\n"
         f"  witnessed  {', '.join(witnessed) or 'by nobody yet'}{_unread(report)}{_folder(report)}"
         f"{''.join(map(_former, report['former']))}{''.join(map(_partner, report.get('partners', ())))}"
     )
@@ -144,10 +144,8 @@ def _folder(report: dict[str, Any]) -> str:
     lacks = (
         f"\n  not read   entries 0 to {tiles['first'] - 1} of the folder, which was pruned" if tiles["first"] else ""
     )
-    return (
-        f"\n  folder     {tiles['entries']} entries and {tiles['compared']} tiles are the same; "
-        f"the log has {report['size'] - tiles['size']} more{lacks}"
-    )
+    same = f"{counted(tiles['entries'], 'entries')} and {counted(tiles['compared'], 'tiles')}"
+    return f"\n  folder     {same} are the same; the log has {report['size'] - tiles['size']} more{lacks}"
 
 
 def differences(report: dict[str, Any]) -> str:
@@ -185,4 +183,4 @@ def _held(held: dict[str, Any] | None) -> str:
 def _former(log: dict[str, Any]) -> str:
     how = "ended" if log["rotated"] else "was gone on from"
     state = "holds together" if log["kept"] else "is not kept any more"
-    return f"\n  former     {log['origin']} {how} at {log['size']} entries, and {state}"
+    return f"\n  former     {log['origin']} {how} at {counted(log['size'], 'entries')}, and {state}"

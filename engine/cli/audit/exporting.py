@@ -9,6 +9,7 @@ from engine.cli.audit.reading import FilterCommand, filter_completion, of_log
 from engine.cli.command import FAILED, OUTPUT, Session, verb
 from engine.cli.progress import Bar
 from engine.errors import UsageError
+from engine.text import agreeing, counted
 
 FORMATS = ("jsonl", "csv", "ocsf", "cloudevents")
 
@@ -47,7 +48,8 @@ def export(session: Session, text: str, name: str, output: Path | None, origin: 
         )
     if output is not None:
         session.show(
-            result, lambda r: f"wrote {r['entries']} entries of {r['origin']} at size {r['size']} to {r['file']}"
+            result,
+            lambda r: f"wrote {counted(r['entries'], 'entries')} of {r['origin']} at size {r['size']} to {r['file']}",
         )
 
 
@@ -81,8 +83,9 @@ def _checked(result: dict[str, Any]) -> str:
     if not result["entries"]:
         return "the export is well-formed and empty: it proves nothing"
     span = f"{result['first']} to {result['last']}"
+    count = result["entries"]
     return (
-        f"{click.style('✔', fg='green')} {result['entries']} entries ({span}) are proved\n"
+        f"{click.style('✔', fg='green')} {counted(count, 'entries')} ({span}) {agreeing(count, 'are')} proved\n"
         f"  format     {result['format']}\n"
         f"  log        {', '.join(result['origins'])}\n"
         f"  checkpoint {', '.join(map(str, result['checkpoints']))}"

@@ -7,7 +7,7 @@ import click
 
 from engine.cli.command import Session, carried_over, table, verb
 from engine.errors import LogTampered
-from engine.text import printable
+from engine.text import counted, printable
 
 
 @click.group()
@@ -77,9 +77,8 @@ def compare(session: Session, file: Path) -> int:
 
 def _compared(result: dict[str, Any]) -> str:
     if not result["forked"]:
-        return (
-            f"{click.style('✔', fg='green')} {result['compared']} checkpoints contradict none that is remembered here"
-        )
+        compared = f"{counted(result['compared'], 'checkpoints')} compared"
+        return f"{click.style('✔', fg='green')} {compared}: no contradiction to what is remembered here"
     who = ", ".join(map(printable, result["forked"]))
     see = carried_over("see 'lading audit fork list'")
     return f"{click.style('✘', fg='red')} two histories of the log of {who}: {see}"

@@ -8,6 +8,7 @@ import click
 from engine.cli.audit.reading import filter_completion
 from engine.cli.command import FAILED, Session, table, verb
 from engine.cli.progress import Bar, entries
+from engine.text import counted
 
 _CONDITIONS = (
     click.argument("filter_text", metavar="[FILTER]", default="", shell_complete=filter_completion),
@@ -141,7 +142,7 @@ def _retained(result: dict[str, Any]) -> str:
 def _summary(result: dict[str, Any]) -> list[str]:
     count = len(result["entries"]) + sum(len(each["entries"]) for each in result["former"])
     done = "erased" if result["erased"] else "would erase"
-    lines = [f"{done} the payloads of {count} {'entry' if count == 1 else 'entries'}"]
+    lines = [f"{done} the payloads of {counted(count, 'entries')}"]
     lines += [f"  {event_type:<24} {number}" for event_type, number in result["by_type"].items()]
     lines += [f"  {click.style('kept', bold=True)} {len(each['entries'])}: {each['why']}" for each in result["kept"]]
     lines += [f"  {len(each['entries'])} of them in the former log {each['origin']}" for each in result["former"]]

@@ -8,6 +8,7 @@ from engine.cli.audit.checking import differences
 from engine.cli.command import Session, verb
 from engine.cli.progress import Bar, entries
 from engine.errors import LogTampered
+from engine.text import counted
 
 
 @click.command(epilog="\b\nExamples:\n  lading -C acme audit fsck\n  lading -C acme audit fsck --json")
@@ -50,8 +51,8 @@ def _compared(report: dict[str, Any]) -> str:
     beside = [name for name, there in (("full-text index", "search"), ("milestone", "milestone")) if compared[there]]
     return (
         f"{click.style('✔', fg='green')} everything derived from {report['origin']} is what its leaves say\n"
-        f"  compared   {entries(compared['entries'])}, {compared['tiles']} tiles, "
-        f"{compared['checkpoints']} checkpoints, {compared['indexes']} indexes\n"
+        f"  compared   {entries(compared['entries'])}, {counted(compared['tiles'], 'tiles')}, "
+        f"{counted(compared['checkpoints'], 'checkpoints')}, {counted(compared['indexes'], 'indexes')}\n"
         f"  beside it  {', '.join(beside) or 'nothing yet'}"
     )
 

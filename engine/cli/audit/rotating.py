@@ -7,6 +7,7 @@ import click
 from engine.cli.command import DENIED, Session, denial, verb
 from engine.cli.progress import Bar, entries
 from engine.errors import UsageError
+from engine.text import counted
 
 
 @click.command(
@@ -51,7 +52,7 @@ def rotate_key(session: Session, reason: str, *, forget_old_key: bool, open_tran
 
 
 def _rotated(result: dict[str, Any]) -> str:
-    ended = f"{result['former']} ended with {result['size']} entries"
+    ended = f"{result['former']} ended with {counted(result['size'], 'entries')}"
     lines = [
         f"{click.style('✔', fg='green')} {ended}, and {result['origin']} goes on under a new key",
         f"  key        {result['key']}",

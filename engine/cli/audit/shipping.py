@@ -9,6 +9,7 @@ import click
 from engine.cli.audit.exporting import FORMATS
 from engine.cli.audit.following import ended_by_signal
 from engine.cli.command import INTERRUPTED, Session, verb
+from engine.text import counted
 
 
 @click.command(
@@ -54,7 +55,9 @@ def ship(session: Session, to: str, name_of_format: str, *, once: bool, patience
             result = ship_log(session.home, shipment, _told)
     except KeyboardInterrupt:
         return INTERRUPTED if once else 0
-    session.show(result, lambda r: f"shipped {r['shipped']} entries to {r['destination']}; next is entry {r['next']}")
+    session.show(
+        result, lambda r: f"shipped {counted(r['shipped'], 'entries')} to {r['destination']}; next is entry {r['next']}"
+    )
     return 0
 
 

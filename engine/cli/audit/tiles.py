@@ -7,6 +7,7 @@ import click
 
 from engine.cli.command import INDEX, Session, verb
 from engine.cli.progress import Bar, entries
+from engine.text import agreeing, counted
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -56,7 +57,7 @@ def _written(report: dict[str, Any]) -> str:
 def _pruned(report: dict[str, Any]) -> str:
     if report["minimum_index"] is None:
         return ""
-    return f"\n  minimum index {report['minimum_index']}: {report['pruned']:,} files before it went"
+    return f"\n  minimum index {report['minimum_index']}: {counted(report['pruned'], 'files')} before it went"
 
 
 @click.command(
@@ -84,7 +85,8 @@ def check_tiles(session: Session, folder: Path, vkeys: tuple[str, ...], minimum:
 
 def _checked(report: dict[str, Any]) -> str:
     lacks = f"\n  not read     entries 0 to {report['first'] - 1}: only their tree" if report["first"] else ""
+    size = report["size"]
     return (
-        f"{click.style('✔', fg='green')} {entries(report['size'])} of {report['origin']} hold together\n"
+        f"{click.style('✔', fg='green')} {entries(size)} of {report['origin']} {agreeing(size, 'hold')} together\n"
         f"  root {report['root']}{lacks}"
     )

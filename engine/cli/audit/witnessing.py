@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from engine.cli.command import FAILED, INDEX, OUTPUT, Session, carried_over, table, verb
+from engine.text import counted
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -79,7 +80,7 @@ def request_cosignature(session: Session, output: Path, old: int | None, name: s
 
     result = make(session.home, old, name)
     write_atomic(output, str(result["request"]).encode())
-    session.show(result, lambda r: f"wrote {output}: {r['size']} entries, from {r['old']} on")
+    session.show(result, lambda r: f"wrote {output}: {counted(r['size'], 'entries')}, from {r['old']} on")
 
 
 @click.command("add-cosignature", epilog="\b\nExamples:\n  lading --as ada audit add-cosignature cosigned.txt")
@@ -88,7 +89,7 @@ def request_cosignature(session: Session, output: Path, old: int | None, name: s
 def add_cosignature(session: Session, file: Path) -> None:
     """Take in a cosigned checkpoint of this log that a witness sent back as a file."""
     result = session.act("witness.add-cosignature", {"file": str(file.absolute())})
-    session.show(result, lambda r: f"{', '.join(r['witnesses'])} cosigned {r['size']} entries")
+    session.show(result, lambda r: f"{', '.join(r['witnesses'])} cosigned {counted(r['size'], 'entries')}")
 
 
 def _report(session: Session) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from engine.cli.command import Session, advice, command, table, verb
+from engine.text import agreeing, counted
 
 REASON = click.option("--reason", required=True, help="Why, in your words; it stands in the log.")
 DIGEST = click.argument("digest")
@@ -164,7 +165,9 @@ def _history(session: Session, shown: dict[str, Any]) -> str:
 
 
 def _differences(shown: dict[str, Any]) -> str:
-    lines = [f"{shown['decisions']} decisions in shadow, {len(shown['differences'])} differ from what was decided"]
+    different = len(shown["differences"])
+    differ = f"{different} {agreeing(different, 'differ')} from what was decided"
+    lines = [f"{counted(shown['decisions'], 'decisions')} in shadow, {differ}"]
     lines += [
         f"  {each['time']}  {each['principal']} {each['action']} {each['resource']}: decided {each['decided']} "
         f"({', '.join(each['because'])}), shadow {each['shadow']} ({', '.join(each['shadow_because'])})"

@@ -7,6 +7,7 @@ import click
 
 from engine.cli.command import Session, verb
 from engine.cli.policy.folder import folder, policies_option, warn
+from engine.text import agreeing, counted
 
 
 @click.command(epilog="\b\nExamples:\n  lading -C acme policy check\n  lading policy check --policies policies")
@@ -24,4 +25,5 @@ def check(session: Session, policies: Path | None) -> None:
 
 def _checked(result: dict[str, Any]) -> str:
     good = click.style("✔", fg="green")
-    return f"{good} {result['policies']} policies are valid\n  bundle {result['bundle']}"
+    count = result["policies"]
+    return f"{good} {counted(count, 'policies')} {agreeing(count, 'are')} valid\n  bundle {result['bundle']}"

@@ -9,7 +9,7 @@ import click
 from engine.cli.command import FAILED, OUTPUT, Session, verb
 from engine.cli.policy.folder import FILE, FOLDER
 from engine.cli.progress import Bar, number
-from engine.text import printable
+from engine.text import counted, printable
 
 SINCE = click.option("--since", type=click.DateTime(), help="No decisions before this moment (UTC).")
 LIMIT = click.option("--limit", type=click.IntRange(min=1), help="Only the newest so many.")
@@ -45,7 +45,7 @@ def replay(
     with Bar("replaying", enabled=not session.as_json, amount=number) as bar:
 
         def progress(seen: int) -> None:
-            bar.update({"step": "replaying", "detail": f"{seen} decisions"})
+            bar.update({"step": "replaying", "detail": counted(seen, "decisions")})
 
         moment = since.replace(tzinfo=UTC) if since else None
         if decisions is not None:
@@ -71,7 +71,8 @@ def export(session: Session, out: Path, since: datetime | None, limit: int | Non
 
     count = export_decisions(session.home, out, since=since.replace(tzinfo=UTC) if since else None, limit=limit)
     session.show(
-        {"decisions": count, "file": str(out)}, lambda done: f"{done['decisions']} decisions in {done['file']}"
+        {"decisions": count, "file": str(out)},
+        lambda done: f"{counted(done['decisions'], 'decisions')} in {done['file']}",
     )
 
 

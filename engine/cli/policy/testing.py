@@ -9,6 +9,7 @@ import click
 from engine.cli.command import FAILED, OUTPUT, Session, verb
 from engine.cli.policy.folder import folder, policies_option
 from engine.cli.progress import Bar, number
+from engine.text import counted
 
 _REFUSED: Final = "the schema refuses it"
 
@@ -83,7 +84,7 @@ def _not_counted(equivalents: list[dict[str, Any]]) -> Iterator[str]:
         what = f"mutant {each['mutant']}: {each['change']}" if "mutant" in each else each["condition"]
         yield f"  {each['place']}: {each['policy']}: not counted: {what}: {each['reason']}"
     if refused:
-        yield f"  {refused} mutants not counted: the schema refuses them (--json lists each)"
+        yield f"  {counted(refused, 'mutants')} not counted: the schema refuses them (--json lists each)"
 
 
 def _from_decision(session: Session, decision: str | None, out: Path | None) -> int:
@@ -101,6 +102,6 @@ def _from_decision(session: Session, decision: str | None, out: Path | None) -> 
 
 def _suggested(result: dict[str, Any], file: Path | None) -> Iterator[str]:
     if result.get("suggested"):
-        yield f"  suggested {result['suggested']} cases to review in {file}"
+        yield f"  suggested {counted(result['suggested'], 'cases')} to review in {file}"
     elif file is not None:
         yield "  suggested nothing"

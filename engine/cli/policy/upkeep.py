@@ -8,6 +8,7 @@ import click
 from engine.cli.command import FAILED, Session, table, verb
 from engine.cli.policy.folder import FOLDER, finding, folder, policies_option
 from engine.cli.progress import Bar, number
+from engine.text import counted
 
 
 @click.command(
@@ -90,7 +91,9 @@ def _conformed(result: dict[str, Any]) -> str:
         for each in result["failures"]
     ]
     refused = f", {result['refused']} of them refused as they should be" if result["refused"] else ""
-    total = f"{mark} {result['passed']} of {result['requests']} requests in {result['files']} files{refused}"
+    total = (
+        f"{mark} {result['passed']} of {result['requests']} requests in {counted(result['files'], 'files')}{refused}"
+    )
     return "\n".join([*told, total])
 
 
@@ -114,9 +117,10 @@ def _measured(result: dict[str, Any]) -> str:
         (each, f"{result[each]['p50_us']:.0f} µs", f"{result[each]['p99_us']:.0f} µs", str(result[each]["count"]))
         for each in ("decide", "explain")
     ]
+    policies = counted(result["policies"], "policies")
     lines = [
         table(rows, ("CPU TIME", "P50", "P99", "TIMES")),
-        f"asked together, {result['together_per_second']} decisions a second",
-        f"{result['policies']} policies load in {result['load_ms']} ms; {result['cases']} cases",
+        f"asked together, {counted(result['together_per_second'], 'decisions')} a second",
+        f"{policies} loaded in {result['load_ms']} ms; {counted(result['cases'], 'cases')}",
     ]
     return "\n".join(lines)

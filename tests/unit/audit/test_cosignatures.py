@@ -69,7 +69,7 @@ def test_a_cosignature_from_before_what_it_is_of_or_from_the_future_is_not_kept(
         log.record(acme.event(0))
         text, now = split_note(log.checkpoint())[0], int(acme.clock().timestamp())
 
-        with pytest.raises(BadSignature, match="cosigned 1 entries at"):
+        with pytest.raises(BadSignature, match="cosigned 1 entry at"):
             log.add_cosignature(1, borealis.signer.cosign(text, now + seconds), borealis.key)
 
         assert log.cosigned_checkpoint(borealis.key.name) is None
