@@ -22,6 +22,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
+from itertools import islice
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
@@ -229,9 +230,12 @@ def known_part(note: bytes, keys: Iterable[NoteKey]) -> bytes:
 
 
 def compose_note(text: bytes, lines: Iterable[str]) -> bytes:
-    """Return a note: its text, the first line, and of the further ones those that `KEPT_LIMIT` has room for."""
+    """Return a note: its text, the first line, and of the further ones those that `KEPT_LIMIT` has room for.
+
+    It has at most `SIGNATURE_LIMIT` lines.
+    """
     note = text + b"\n"
-    for number, line in enumerate(lines):
+    for number, line in enumerate(islice(lines, SIGNATURE_LIMIT)):
         more = f"{line}\n".encode()
         if number == 0 or len(note) + len(more) <= KEPT_LIMIT:
             note += more

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from engine.audit.checkpoint import Checkpoint, open_checkpoint, read_checkpoint
 from engine.audit.entry import parse_leaf
 from engine.audit.merkle import leaf_hash, verify_inclusion
-from engine.audit.note import decode_base64
+from engine.audit.note import compose_note, decode_base64, known_lines, split_note
 from engine.audit.tiles import TileTree
 from engine.audit.witness import add_checkpoint_body, ask_for_cosignature
 from engine.custody.bill import Opening
@@ -76,7 +76,7 @@ def collect_evidence(parts: Parts, partner: Partner, organization: str, transfer
     checkpoint = open_checkpoint(note, parts.log_keys(organization)).checkpoint
     _check_entries(evidence, checkpoint, organization, transfer)
     parts.remember(organization, note)
-    cosigned = note + _cosign(parts, partner, organization, note, checkpoint)
+    cosigned = _known(parts, organization, note, _cosign(parts, partner, organization, note, checkpoint))
     parts.remember(organization, cosigned)
     return _kept(evidence, cosigned)
 
@@ -111,7 +111,20 @@ def renew_evidence(parts: Parts, partner: Partner, organization: str, transfer: 
     if not opened.cosigned or not set(events) <= shown:
         return collect_evidence(parts, partner, organization, transfer)
     parts.remember(organization, note)
-    return _kept(evidence, note)
+    return _kept(evidence, _known(parts, organization, note, b""))
+
+
+def _known(parts: Parts, organization: str, note: bytes, ours: bytes) -> bytes:
+    """Return a partner's checkpoint with the signature lines of known keys alone, and the line of our witness.
+
+    INVARIANT: there is room for ours, whatever the partner fills its checkpoint with: it comes right after the log's.
+    """
+    keys = [*parts.log_keys(organization), parts.witness.key, *parts.witness_keys()]
+    text = split_note(note)[0]
+    lines = known_lines(note, keys)
+    if ours:
+        lines |= known_lines(text + b"\n" + ours, [parts.witness.key])
+    return compose_note(text, (lines[key] for key in dict.fromkeys(keys) if key in lines))
 
 
 def _kept(evidence: EvidenceMessage, note: bytes) -> bytes:

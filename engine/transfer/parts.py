@@ -47,6 +47,7 @@ class Parts:
             it, before anything is asked, and what it raises ends that connection.
         log_keys: the pinned keys of an organization's log.
         witness: this organization's witness.
+        witness_keys: the keys of every witness that is known here.
         remember: verifies a checkpoint a partner showed, keeps it outside the database and records it.
         unproven: keeps a checkpoint that does not extend the one this witness cosigned last, as evidence.
         newest_checkpoint: the newest checkpoint of a partner's log that is remembered; empty before the first.
@@ -75,6 +76,7 @@ class Parts:
     connect: Callable[[str, Callable[[str], None]], Partner]
     log_keys: Callable[[str], list[NoteKey]]
     witness: Witness
+    witness_keys: Callable[[], list[NoteKey]]
     remember: Callable[[str, bytes], None]
     unproven: Callable[[str, bytes], None]
     newest_checkpoint: Callable[[str], str]

@@ -158,10 +158,10 @@ class Office:
         """Checkpoints of partners' logs."""
         identity = self.settings.service_identity
         return Checkpoints(
-            self.layout.forks, self.remembered, self.log, self.witness, self.log_keys, self._witness_keys, identity
+            self.layout.forks, self.remembered, self.log, self.witness, self.log_keys, self.witness_keys, identity
         )
 
-    def _witness_keys(self) -> list[NoteKey]:
+    def witness_keys(self) -> list[NoteKey]:
         """Return the keys of this organization's witness, and of every other that is known here."""
         return [self.witness.key, *cosigners(self.layout)]
 

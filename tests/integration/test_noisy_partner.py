@@ -1,17 +1,20 @@
 """A partner whose documents fail, or whose checkpoints carry what means nothing here: our work goes on."""
 
 import base64
+import json
 import logging
 import re
 from pathlib import Path
 
 import pytest
 
-from engine.audit.note import KEPT_LIMIT, open_note
+from engine.audit.note import KEPT_LIMIT, SIGNATURE_LIMIT, open_note
 from engine.demo.model import make_model
 from engine.errors import Interrupted
+from engine.gateway.handlers import GatewayHandlers
 from engine.gateway.incoming import COMMITTED
 from engine.gateway.loops import finish_arrivals, reauthorize
+from engine.wire.messages import EvidenceMessage
 from tests.integration.simulator import ACME, PartnerSimulator
 
 
@@ -75,6 +78,31 @@ def test_a_cosignature_by_a_known_witness_is_kept_beside_the_log_s_own_signature
     borealis.office.checkpoints.receive(ACME, note + noise(3, 3))
 
     assert borealis.office.newest_checkpoint(ACME).encode() == note + line
+
+
+def test_a_checkpoint_that_the_partner_filled_with_lines_has_room_for_our_cosignature(
+    two: PartnerSimulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme, borealis = two.acme, two.borealis
+    honest = GatewayHandlers.evidence
+
+    def noisy(handlers: GatewayHandlers, peer: str, transfer: str) -> EvidenceMessage:
+        said = honest(handlers, peer, transfer)
+        lines = SIGNATURE_LIMIT - said.checkpoint.count("\n\u2014 ")
+        more = "".join(f"\u2014 unknown.example/{line} {'A' * 8}\n" for line in range(lines))
+        return said.model_copy(update={"checkpoint": said.checkpoint + more})
+
+    monkeypatch.setattr(GatewayHandlers, "evidence", noisy)
+
+    sent = two.send(packed(two, tmp_path))
+
+    assert sent["state"] == "completed"
+    for side, other in ((acme, borealis), (borealis, acme)):
+        bill = side.ask("bill.create", transfer=sent["id"])["bill"]
+        shown = json.loads(bill)["bill"]["logs"][other.org]["checkpoint"].encode()
+        keys = [other.office.log.key, side.office.witness.key]
+        assert {each.key for each in open_note(shown, keys).signatures} == set(keys)
+        assert b"unknown.example" not in shown
 
 
 def test_a_transfer_that_cannot_be_judged_keeps_no_other_waiting(

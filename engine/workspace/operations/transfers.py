@@ -103,6 +103,7 @@ def transfer_parts(office: Office, call: Call, wanted: Plan | None = None) -> Pa
         connect=office.dialing.partner,
         log_keys=office.log_keys,
         witness=office.witness,
+        witness_keys=office.witness_keys,
         remember=office.checkpoints.receive,
         unproven=office.checkpoints.unproven,
         newest_checkpoint=office.newest_checkpoint,
