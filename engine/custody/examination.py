@@ -276,7 +276,7 @@ class Examination:
             (bill.sender, bill.receiver, SENDER_EVENTS),
             (bill.receiver, bill.sender, RECEIVER_EVENTS),
         ):
-            witnesses = [*keys_of(parties[other].witness_keys), *self._grading.known(parties.values())]
+            witnesses = [*self._grading.witness_keys(parties[other]), *self._grading.known(parties.values())]
             with _naming(f"evidence of the log of {owner}"):
                 logs[owner] = log = prove_log(
                     owner,

@@ -1,10 +1,11 @@
 """The grade of a bill: who else saw the two logs, by the pins and the witness policy of whoever verifies.
 
-INVARIANT: no key of a party to the handoff makes its evidence look witnessed, under whatever name it is pinned.
+INVARIANT: no key of a party to the handoff makes its evidence look witnessed, under whatever name it is pinned; which
+keys are whose, whoever pinned them decides.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.audit.note import Algorithm, NoteKey
 from engine.audit.quorum import WitnessPolicy, counts_as_witnessed, policy_in_force
@@ -19,11 +20,13 @@ class Grading:
 
     Attributes:
         pinned: the pinned third parties, by their names here.
+        not_theirs: by organization, raw keys that its trust document lists and a pin says are not theirs.
         policy: the witness policy as it was written; None for any one third party.
     """
 
     pinned: Mapping[str, NoteKey]
     policy: WitnessPolicy | None
+    not_theirs: Mapping[str, frozenset[bytes]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, trust: TrustFolder) -> "Grading":
@@ -32,14 +35,17 @@ class Grading:
         Raises:
             InputError: one of them cannot be read.
         """
-        pinned = {pin.name: NoteKey.parse(pin.vkey) for pin in trust.witnesses()}
+        pins = trust.witnesses()
+        pinned = {pin.name: NoteKey.parse(pin.vkey) for pin in pins}
+        named = {organization for pin in pins for organization in pin.not_of}
+        not_theirs = {org: frozenset(pin.public for pin in pins if org in pin.not_of) for org in named}
         written = trust.witness_policy()
-        return cls(pinned, None if written is None else policy_in_force(written, pinned))
+        return cls(pinned, None if written is None else policy_in_force(written, pinned), not_theirs)
 
     def third_parties(self, parties: Iterable[TrustDocument]) -> dict[str, NoteKey]:
         """Return the pinned witnesses that are none of these parties, by key and by name alike."""
         documents = tuple(parties)
-        theirs = keys_of([vkey for each in documents for vkey in (*each.log_keys, *each.witness_keys)])
+        theirs = [key for each in documents for key in self._keys(each, (*each.log_keys, *each.witness_keys))]
         known = {key.public for key in theirs} | {key.name for key in theirs}
         names = tuple(f"{each.organization}/" for each in documents)
         return {
@@ -71,15 +77,23 @@ class Grading:
         if all(counts_as_witnessed(log.signed, policy, third) for log in logs.values()):
             return "witnessed"
         one, other = logs
-        mutual = _cosigned(logs[one], parties[other]) and _cosigned(logs[other], parties[one])
+        mutual = self._cosigned(logs[one], parties[other]) and self._cosigned(logs[other], parties[one])
         return "bilateral" if mutual else "unilateral"
+
+    def witness_keys(self, party: TrustDocument) -> list[NoteKey]:
+        """Return the keys of a party's witness, without those that its document lists and that are not theirs."""
+        return self._keys(party, party.witness_keys)
+
+    def _cosigned(self, log: ProvedLog, party: TrustDocument) -> bool:
+        own = {key.public for key in self.witness_keys(party)}
+        return any(signed.key.public in own for signed in log.signed.cosigned)
+
+    def _keys(self, party: TrustDocument, vkeys: Iterable[str]) -> list[NoteKey]:
+        """Read keys that a party's document lists, without those that are not theirs."""
+        others = self.not_theirs.get(party.organization, frozenset())
+        return [key for key in keys_of(vkeys) if key.public not in others]
 
 
 def keys_of(vkeys: Iterable[str]) -> list[NoteKey]:
     """Read verifier keys."""
     return [NoteKey.parse(vkey) for vkey in vkeys]
-
-
-def _cosigned(log: ProvedLog, party: TrustDocument) -> bool:
-    own = {key.public for key in keys_of(party.witness_keys)}
-    return any(signed.key.public in own for signed in log.signed.cosigned)

@@ -11,6 +11,7 @@
 needed to verify old bundles, so reading never writes and does not ask whether a document has expired.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -175,13 +176,23 @@ class TrustFolder:
         """Return the pinned third-party witnesses, sorted by name.
 
         A pin whose key stands in our own or a partner's trust document is passed over: a party that witnesses
-        itself under another name must not make evidence look witnessed.
+        itself under another name must not make evidence look witnessed. Unless the pin says of that partner that the
+        key is not theirs: a trust document does not prove that it is, and whoever pinned it asked its operator.
 
         Raises:
             InputError: a pin or a trust document cannot be read.
         """
-        pins = self.pins()
-        return third_parties(pins, self._party_keys()) if pins else ()
+        return tuple(pin for pin in self.pins() if third_parties([pin], self._party_keys(pin.not_of)))
+
+    def witness_keys(self, organization: str) -> tuple[str, ...]:
+        """Return the verifier keys of a confirmed partner's witness, without those that a pin says are not theirs.
+
+        Raises:
+            InputError, BadSignature: as `partner`.
+            InputError: a pin cannot be read.
+        """
+        others = {pin.public for pin in self.pins() if organization in pin.not_of}
+        return tuple(key for key in self.partner(organization).witness_keys if raw_key(key) not in others)
 
     def former_pins(self) -> tuple[PinnedWitness, ...]:
         """Return the pins that were removed: their cosignatures verify, and count for nothing new.
@@ -195,12 +206,16 @@ class TrustFolder:
         """Pin a third-party witness from now on, in place of one of the same name.
 
         Raises:
-            InputError: its key is a party's, or is pinned under another name.
+            InputError: its key is a party's, and the pin does not say that it is not theirs; or is pinned under
+                another name.
         """
-        if not third_parties([witness], self._party_keys()):
+        if not third_parties([witness], self._party_keys(witness.not_of)):
+            listing = ", ".join(org for org in self.partners() if not third_parties([witness], self._keys_of(org)))
             raise InputError(
-                f"the key of {witness.name} is a key of this organization or of a partner",
-                remedy="Partners' witnesses count without being pinned; pin a third party's key.",
+                f"the key of {witness.name} is a key of this organization or of a partner"
+                + (f": the trust document of {listing} lists it" if listing else ""),
+                remedy="Partners' witnesses count without being pinned. If its operator confirmed to you, by another "
+                "way, that the key is theirs and not the partner's, say so with '--not-of ORGANIZATION'.",
             )
         same = [pin.name for pin in self.pins() if pin.public == witness.public and pin.name != witness.name]
         if same:
@@ -247,7 +262,11 @@ class TrustFolder:
         one that lists a third party's would make that witness count for nothing. A key of another partner does no
         harm: what it signs, it signs under its own name. To refuse it would let a partner keep another from a new key.
         """
-        owners = {pin.public: f"the witness pinned as {pin.name}" for pin in self.pins()}
+        owners = {
+            pin.public: f"the witness pinned as {pin.name}"
+            for pin in self.pins()
+            if document.organization not in pin.not_of  # listing it does not count
+        }
         if self._own_path.exists():
             ours = self.own()
             owners |= {raw_key(key): ours.organization for key in (*ours.log_keys, *ours.witness_keys)}
@@ -260,12 +279,15 @@ class TrustFolder:
                     "'lading audit witness remove' first: a partner is no third party.",
                 )
 
-    def _party_keys(self) -> tuple[str, ...]:
-        """Return the verifier keys of all logs and witnesses of ourselves and our partners."""
-        documents = [self.partner(organization) for organization in self.partners()]
-        if self._own_path.exists():
-            documents.append(self.own())
-        return tuple(key for document in documents for key in (*document.log_keys, *document.witness_keys))
+    def _party_keys(self, but: Sequence[str] = ()) -> tuple[str, ...]:
+        """Return the verifier keys of all logs and witnesses of ourselves and our partners, but for some of these."""
+        found = [key for org in self.partners() if org not in but for key in self._keys_of(org)]
+        own = self.own() if self._own_path.exists() else None
+        return (*found, *own.log_keys, *own.witness_keys) if own else tuple(found)
+
+    def _keys_of(self, organization: str) -> tuple[str, ...]:
+        document = self.partner(organization)
+        return (*document.log_keys, *document.witness_keys)
 
     @property
     def _own_path(self) -> Path:

@@ -14,7 +14,7 @@ import ipaddress
 import json
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
@@ -24,6 +24,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from engine.errors import InputError
 from engine.files import read_regular
+from engine.signing.identity import check_organization
 from engine.signing.reasons import brief
 
 LIMIT: Final = 64 << 10
@@ -71,6 +72,8 @@ class PinnedWitness(BaseModel):
         vkey: its verifier key (C2SP signed-note), of algorithm 04.
         url: its submission prefix (C2SP tlog-witness); None for one that is asked by files.
         ca: the authorities its HTTPS certificate must chain to, PEM; None for those of the system.
+        not_of: organizations whose trust documents list this key though it is not theirs, by the word of whoever pinned
+            it and asked its operator.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -79,6 +82,7 @@ class PinnedWitness(BaseModel):
     vkey: Annotated[str, AfterValidator(_cosigning_key)]
     url: Annotated[str, Field(pattern=r"^[!-~]{1,300}$"), AfterValidator(_submission_prefix)] | None = None
     ca: Annotated[str, Field(max_length=LIMIT // 2), AfterValidator(_certificates)] | None = None
+    not_of: Annotated[tuple[Annotated[str, AfterValidator(check_organization)], ...], Field(max_length=100)] = ()
 
     @property
     def public(self) -> bytes:
@@ -86,14 +90,14 @@ class PinnedWitness(BaseModel):
         return raw_key(self.vkey)
 
 
-def make_pin(name: str, vkey: str, url: str | None, ca: str | None) -> PinnedWitness:
+def make_pin(name: str, vkey: str, url: str | None, ca: str | None, not_of: Sequence[str] = ()) -> PinnedWitness:
     """Check what a person typed.
 
     Raises:
         InputError: a field is malformed.
     """
     try:
-        pin = PinnedWitness(name=name, vkey=vkey, url=url, ca=ca)
+        pin = PinnedWitness(name=name, vkey=vkey, url=url, ca=ca, not_of=tuple(sorted(set(not_of))))
     except ValueError as error:  # pydantic's errors, and those of x509
         raise InputError(
             f"the witness {name!a} cannot be pinned: {_why(error)}",
@@ -128,6 +132,7 @@ def dump_pin(pin: PinnedWitness) -> bytes:
     fields = {"vkey": pin.vkey, "url": pin.url, "ca": pin.ca}
     # A JSON string of printable ASCII and \n is also a TOML basic string.
     lines = [f"{key} = {json.dumps(value)}" for key, value in fields.items() if value is not None]
+    lines += [f"not_of = {json.dumps(list(pin.not_of))}"] if pin.not_of else []
     return (
         "# A third party whose cosignatures count. Compare the key with its operator.\n" + "\n".join(lines) + "\n"
     ).encode()

@@ -290,7 +290,7 @@ class Office:
         Raises:
             BadSignature: none of the partner's pinned witness keys made it.
         """
-        self.log.add_cosignature(size, lines, *map(NoteKey.parse, self.trust.partner(organization).witness_keys))
+        self.log.add_cosignature(size, lines, *map(NoteKey.parse, self.trust.witness_keys(organization)))
         self.remember_own()
 
     @contextmanager

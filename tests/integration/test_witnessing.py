@@ -10,11 +10,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from engine.audit.checkpoint import Checkpoint, read_checkpoint
-from engine.audit.note import NoteSigner, split_note
+from engine.audit.note import NoteKey, NoteSigner, split_note
 from engine.audit.remembered import Remembered
 from engine.audit.witness import add_checkpoint_body
 from engine.demo.model import make_model
-from engine.errors import Interrupted, LadingError, LogTampered
+from engine.errors import InputError, Interrupted, LadingError, LogTampered
 from engine.events import Event, event_id, timestamp
 from engine.gateway.third_parties import ThirdParties, ThirdParty
 from engine.transfer.evidence import seek_cosignature
@@ -27,7 +27,7 @@ from engine.workspace.views import WorkspaceView
 from engine.workspace.witness.folder import WitnessFolder
 from engine.workspace.witness.forks import check_file, list_forks
 from engine.workspace.witness.round import WitnessRound
-from engine.workspace.witness.witnessing import witness_report
+from engine.workspace.witness.witnessing import known_witnesses, witness_report
 from tests.integration.serving import serving
 from tests.integration.simulator import ACME, BOREALIS, PartnerSimulator, Side
 
@@ -288,6 +288,21 @@ def test_two_partners_who_compare_find_the_log_that_told_each_its_own_story(
 
     assert result == {"compared": 1, "forked": [ACME]}
     assert len(borealis.entries("witness.conflict")) == 1
+
+
+def test_a_key_that_a_partner_lists_is_pinned_by_a_word_that_the_log_keeps(two: PartnerSimulator) -> None:
+    acme, listed = two.acme, NoteKey.parse(two.borealis.office.witness.key.vkey)
+    vkey = NoteKey("witness.example", listed.algorithm, listed.public).vkey
+    with pytest.raises(InputError, match=f"the trust document of {BOREALIS} lists it"):
+        acme.ask("witness.pin", name="archive", vkey=vkey)
+
+    acme.ask("witness.pin", name="archive", vkey=vkey, not_of=[BOREALIS])
+
+    [entry] = acme.entries("witness.pinned")
+    assert (entry.payload or {})["not_of"] == [BOREALIS]
+    assert [(each.name, each.kind) for each in known_witnesses(acme.office.trust)] == [("archive", "third party")]
+    call = Call(None, {}, lambda _: None, acme.stop)
+    assert not seek_cosignature(transfer_parts(acme.office, call), acme.office.dialing.partner(BOREALIS), BOREALIS)
 
 
 def test_nobody_else_can_make_a_log_look_forked(two: PartnerSimulator, tmp_path: Path) -> None:

@@ -19,17 +19,25 @@ def witness() -> None:
 @witness.command(
     epilog="\b\nExamples:\n"
     "  lading --as ada audit witness add archive witness.example+17ad2f6a+BCms… --url https://witness.example:8444\n"
-    "  lading --as ada audit witness add notary notary.example+8d5e5b0c+BAbl…"
+    "  lading --as ada audit witness add notary notary.example+8d5e5b0c+BAbl…\n"
+    "  lading --as ada audit witness add notary notary.example+8d5e5b0c+BAbl… --not-of borealis.example"
 )
 @click.argument("name")
 @click.argument("vkey")
 @click.option("--url", help="Where it is asked (C2SP submission prefix); without it, by files.")
 @click.option("--ca", type=FILE, help="Authorities its HTTPS certificate must chain to (PEM).")
+@click.option(
+    "--not-of", multiple=True, metavar="ORGANIZATION", help="A partner that lists the key, which is not theirs."
+)
 @verb
-def add(session: Session, name: str, vkey: str, url: str | None, ca: Path | None) -> None:
-    """Pin a third-party witness, after you compared its verifier key with its operator."""
+def add(session: Session, name: str, vkey: str, url: str | None, ca: Path | None, not_of: tuple[str, ...]) -> None:
+    """Pin a third-party witness, after you compared its verifier key with its operator.
+
+    A key that a partner's trust document lists is pinned only with --not-of: its operator confirmed to you, by another
+    way, that it is not that partner's. It then counts as this witness alone, and no longer as the partner's.
+    """
     text = ca.read_text(encoding="utf-8", errors="replace") if ca else None
-    result = session.act("witness.pin", {"name": name, "vkey": vkey, "url": url, "ca": text})
+    result = session.act("witness.pin", {"name": name, "vkey": vkey, "url": url, "ca": text, "not_of": not_of})
     session.show(result, lambda r: f"{r['name']} {'was pinned already' if r['known'] else 'is pinned'}")
 
 

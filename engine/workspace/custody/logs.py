@@ -120,7 +120,7 @@ def _checkpoint(office: Office, log: LogReader, partner: str, entries: Iterable[
     cosigned; else the newest that counts as witnessed; else the newest.
     """
     least = 1 + max((each.index for each in entries if each.type in NEEDED | LAST), default=-1)
-    theirs = [NoteKey.parse(vkey) for vkey in office.trust.partner(partner).witness_keys]
+    theirs = [NoteKey.parse(vkey) for vkey in office.trust.witness_keys(partner)]
     third = [each.key.name for each in known_witnesses(office.trust) if each.kind == "third party"]
     partners = [key.name for key in theirs]
     found = (

@@ -24,6 +24,7 @@ class Pin(Params):
     vkey: str = Field(max_length=400)
     url: str | None = Field(default=None, max_length=400)
     ca: str | None = Field(default=None, max_length=1 << 16)
+    not_of: tuple[str, ...] = Field(default=(), max_length=100)
 
 
 class Named(Params):
@@ -49,7 +50,7 @@ def pin(office: Office, call: Call, params: Pin) -> dict[str, JSON]:
     who = office.caller(call.token).identity
     if denied := office.denial("administer", who):
         return denied
-    wanted = make_pin(params.name, params.vkey, params.url, params.ca)
+    wanted = make_pin(params.name, params.vkey, params.url, params.ca, params.not_of)
     known = wanted in office.trust.pins()
     if not known:
         office.trust.pin(wanted)
@@ -118,5 +119,10 @@ def _event(kind: str, who: str, pinned: PinnedWitness, at: str) -> Event:
         id=event_id(pinned.name, f"{kind}:{pinned.vkey}:{at}"),
         type=kind,
         actor=who,
-        payload={"witness": pinned.name, "vkey": pinned.vkey, "url": pinned.url},
+        payload={
+            "witness": pinned.name,
+            "vkey": pinned.vkey,
+            "url": pinned.url,
+            **({"not_of": list(pinned.not_of)} if pinned.not_of else {}),
+        },
     )

@@ -68,7 +68,7 @@ def witnessing_partners(office: Office, named: str | None) -> list[str]:
         UsageError: it has no witness, or nobody has.
     """
     wanted = [named] if named else office.trust.partners()
-    found = [each for each in wanted if office.trust.partner(each).witness_keys]
+    found = [each for each in wanted if office.trust.witness_keys(each)]
     if not found:
         who = f"{named} has" if named else "no confirmed partner has"
         raise UsageError(
@@ -116,7 +116,7 @@ def _ask(office: Office, organization: str, held: int) -> Comparison:
 def _held(office: Office, organization: str) -> int:
     """Return up to which size this partner's cosignature is here, and verifies."""
     sizes = [0]
-    for key in map(NoteKey.parse, office.trust.partner(organization).witness_keys):
+    for key in map(NoteKey.parse, office.trust.witness_keys(organization)):
         note = office.log.cosigned_checkpoint(key.name)
         signed = open_checkpoint(note, [office.log.key, key]) if note is not None else None
         if signed is not None and signed.cosigned:

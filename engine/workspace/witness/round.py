@@ -75,7 +75,7 @@ class WitnessRound:
 
     def _ask_partner(self, organization: str, note: bytes) -> None:
         office = self._office
-        keys = [NoteKey.parse(vkey) for vkey in office.trust.partner(organization).witness_keys]
+        keys = [NoteKey.parse(vkey) for vkey in office.trust.witness_keys(organization)]
         notes = [cosigned for key in keys if (cosigned := office.log.cosigned_checkpoint(key.name)) is not None]
         # A transfer that asks by itself may have been faster than this round.
         known = any(read_checkpoint(each).size >= read_checkpoint(note).size for each in notes)

@@ -59,7 +59,7 @@ def known_witnesses(trust: TrustFolder) -> tuple[KnownWitness, ...]:
     partners = [
         KnownWitness(organization, NoteKey.parse(vkey), "partner")
         for organization in trust.partners()
-        for vkey in trust.partner(organization).witness_keys
+        for vkey in trust.witness_keys(organization)
     ]
     former = [KnownWitness(pin.name, NoteKey.parse(pin.vkey), "former") for pin in trust.former_pins()]
     by_key: dict[bytes, KnownWitness] = {}

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from engine.audit.checkpoint import open_checkpoint, read_checkpoint
-from engine.audit.note import NoteKey, NoteSigner
+from engine.audit.note import Algorithm, NoteKey, NoteSigner
 from engine.custody.account import verify_bill
 from engine.custody.bill import parse_bill
+from engine.custody.grading import Grading
 from engine.errors import InputError
 from engine.events import Event, event_id
 from engine.files import write_atomic
@@ -55,6 +56,20 @@ def policy(quorum: str, *lines: str) -> bytes:
     """A witness policy over the two third parties, and whatever else is given."""
     known = (f"witness archive {ARCHIVE.key.vkey}", f"witness notary {NOTARY.key.vkey}")
     return "".join(f"{line}\n" for line in (*known, *lines, f"quorum {quorum}")).encode()
+
+
+def test_a_key_that_a_party_only_claims_counts_as_the_third_party_s_and_not_as_its_witness(
+    handed: Handed, trust: Path
+) -> None:
+    bill = handed.made()
+    assert verify_bill(bill, trust).grade == "bilateral"
+    claimed = NoteKey.parse(TrustFolder(trust).document(ACME).witness_keys[0])
+    operator = NoteKey("independent.example", Algorithm.COSIGNATURE, claimed.public).vkey
+    TrustFolder(trust).pin(PinnedWitness(name="independent", vkey=operator, not_of=(ACME,)))
+
+    parties = [TrustFolder(trust).document(each) for each in (ACME, BOREALIS)]
+    assert "independent" in Grading.of(TrustFolder(trust)).third_parties(parties)
+    assert verify_bill(bill, trust).grade == "unilateral"
 
 
 def test_without_a_policy_any_pinned_third_party_will_do_for_each_log(handed: Handed, trust: Path) -> None:

@@ -188,6 +188,42 @@ def test_a_partner_cannot_list_our_own_key(
         folder.add_pending(sign_trust(theirs, root_private_keys[:2]), now=NOW)
 
 
+def test_a_partner_that_lists_a_third_party_s_key_first_does_not_keep_it_from_being_pinned(
+    folder: TrustFolder, document: Callable[..., TrustDocument], root_private_keys: list[Ed25519PrivateKey]
+) -> None:
+    own_key, claimed = vkey("borealis.example/lading/witness", 9), vkey("borealis.example/lading/witness", 7)
+    theirs = document(witness_keys=(own_key, claimed))
+    folder.add_pending(sign_trust(theirs, root_private_keys[:2]), now=NOW)
+    folder.confirm("borealis.example", fingerprint(theirs), now=NOW)
+    with pytest.raises(InputError, match=r"the trust document of borealis\.example lists it") as refused:
+        folder.pin(make_pin("archive", vkey("witness.example", 7), URL, None))
+    assert "--not-of" in refused.value.remedy
+
+    pin = make_pin("archive", vkey("witness.example", 7), URL, None, ["borealis.example"])
+    folder.pin(pin)
+
+    assert folder.witnesses() == folder.pins() == (pin,)
+    assert folder.witness_keys("borealis.example") == (own_key,)
+    later = document(version=2, witness_keys=theirs.witness_keys)
+    folder.add_pending(sign_trust(later, root_private_keys[:2]), now=NOW)
+    assert folder.confirm("borealis.example", fingerprint(later), now=NOW) == later
+    assert folder.witnesses() == (pin,)
+
+
+def test_a_pin_that_is_not_of_one_partner_does_not_count_if_it_is_of_another_or_ours(
+    folder: TrustFolder, document: Callable[..., TrustDocument], root_private_keys: list[Ed25519PrivateKey]
+) -> None:
+    theirs = document(witness_keys=(vkey("borealis.example/lading/witness", 9),))
+    folder.add_pending(sign_trust(theirs, root_private_keys[:2]), now=NOW)
+    folder.confirm("borealis.example", fingerprint(theirs), now=NOW)
+    ours = document(organization="acme.example", log_keys=(vkey("acme.example/lading/audit/0", 3, algorithm=1),))
+    folder.set_own(sign_trust(ours, root_private_keys[:2]), now=NOW)
+
+    for seed, organization in ((9, "cygnus.example"), (3, "acme.example")):
+        with pytest.raises(InputError, match="key of this organization or of a partner"):
+            folder.pin(make_pin("archive", vkey("witness.example", seed), URL, None, [organization]))
+
+
 def test_a_party_is_known_by_its_bytes_not_by_its_name() -> None:
     pins = [PinnedWitness(name="a", vkey=vkey("a.example", 1)), PinnedWitness(name="b", vkey=vkey("b.example", 2))]
 
