@@ -11,6 +11,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PRINTED = re.compile(r"^```text printed\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+"""What a command above it prints, to the letter."""
+
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
 PAGES = sorted(path for path in (ROOT / "docs").glob("*.md") if BLOCK.search(path.read_text(encoding="utf-8")))
 SECONDS = 110
@@ -30,14 +33,15 @@ def test_every_command_of_the_page_runs(page: Path, tmp_path: Path) -> None:
     script = tmp_path / "page.sh"
     script.write_text(f"set -euo pipefail\n{commands(page)}\n", encoding="utf-8")
     environment = dict(os.environ) | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    with (tmp_path / "said").open("wb") as said:
+    there = {"said", *(each.name for each in tmp_path.iterdir())}
+    with (tmp_path / "said").open("wb") as output:
         shell = subprocess.Popen(
             ["/bin/bash", "-x", str(script)],
             cwd=tmp_path,
             env=environment,
             stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
+            stdout=output,
+            stderr=output,
             start_new_session=True,
         )
         try:
@@ -45,7 +49,13 @@ def test_every_command_of_the_page_runs(page: Path, tmp_path: Path) -> None:
         finally:
             end_group(shell.pid)
 
-    assert code == 0, (tmp_path / "said").read_text(encoding="utf-8", errors="replace")[-4000:]
+    said = (tmp_path / "said").read_text(encoding="utf-8", errors="replace")
+    assert code == 0, said[-4000:]
+    assert [block for block in PRINTED.findall(page.read_text(encoding="utf-8")) if block not in said] == []
+    if page.name == "README.md":
+        left = {each.name for each in tmp_path.iterdir()} - there
+        ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+        assert [name for name in left if f"{name}/" not in ignored] == []
 
 
 @pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")], ids=lambda page: page.name)
