@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from engine.cli.command import OUTPUT, Session, verb
+from engine.cli.progress import entries
 from engine.errors import UsageError
 
 MARKS = {"repeated": click.style("✔", fg="green"), "withheld": click.style("·", fg="yellow")}
@@ -128,6 +129,10 @@ def _account(account: dict[str, Any]) -> str:
     if account["findings"]:
         lines += ["", "checks", *(line for each in account["findings"] for line in _checks(each))]
     lines += [f"annex of {org}: {state}" for org, state in account["annexes"].items() if state != "none"]
+    lines += [
+        f"left out: {entries(count)} of the log of {org}, for only repeating others, as {org} says"
+        for org, count in account["left_out"].items()
+    ]
     lines += [f"earlier: {line}" for line in account["earlier"]]
     return "\n".join([*lines, f"evidence: {account['grade']}"])
 

@@ -55,6 +55,8 @@ class Account:
         annexes: by organization, how its annex stands: `none`, `sealed for others`, `opened`, or `absent:` or
             `does not hold:` and why.
         earlier: one sentence for each earlier handoff.
+        left_out: by organization, how many entries of its log the evidence lacks because they only repeat others, as
+            that organization says.
     """
 
     format: str
@@ -74,6 +76,7 @@ class Account:
     findings: tuple[Mapping[str, JSON], ...] = ()
     annexes: Mapping[str, str] = field(default_factory=dict)
     earlier: tuple[str, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, JSON]:
         """Return the account as JSON values."""
@@ -85,6 +88,7 @@ class Account:
             "findings": [dict(each) for each in self.findings],
             "annexes": dict(self.annexes),
             "earlier": list(self.earlier),
+            "left_out": dict(self.left_out),
         }
         return said | lists | {"ok": True}
 

@@ -74,10 +74,21 @@ class LogEvidenceV1(_Part):
 
 
 class LogEvidence(_Part):
-    """As version 1 has it, with the entries opened as far as the log's owner discloses them."""
+    """As version 1 has it, with the entries opened as far as the log's owner discloses them.
+
+    Attributes:
+        checkpoint: as version 1 has it.
+        entries: all of the transfer, or of very many those that tell something (`engine.custody.extract`).
+        left_out: how many more there are, by the word of the log's owner; None, and not written, if all are there.
+    """
 
     checkpoint: Annotated[str, Field(max_length=65_536)]
     entries: Annotated[list[OpenedEntry], Field(max_length=10_000)]
+    left_out: Annotated[int, Field(ge=1, lt=1 << 53)] | None = None
+
+    def to_json(self) -> dict[str, JSON]:
+        """Return the evidence as JSON values."""
+        return self.model_dump(mode="python", exclude={"left_out"} if self.left_out is None else None)
 
 
 class AnnexNamed(_Part):
@@ -186,9 +197,14 @@ class Bill(_Bill):
     absent: dict[str, Absence] = Field(default_factory=dict)
     custody: Annotated[list[Earlier], Field(max_length=CHAIN_LIMIT)] = Field(default_factory=list)
 
+    @property
+    def left_out(self) -> dict[str, int]:
+        """How many entries the evidence of a log lacks, by organization, as far as one says that there are any."""
+        return {org: evidence.left_out for org, evidence in self.logs.items() if evidence.left_out is not None}
+
     def to_json(self) -> dict[str, JSON]:
         """Return the bill as JSON values; without `absent` if no annex is missed, as it ever was."""
-        values = super().to_json()
+        values = super().to_json() | {"logs": {org: evidence.to_json() for org, evidence in self.logs.items()}}
         if not self.absent:
             del values["absent"]
         return values

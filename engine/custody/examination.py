@@ -101,6 +101,7 @@ class Examination:
             findings=findings,
             annexes=self._annex_states(annexes),
             earlier=earlier,
+            left_out=bill.left_out if isinstance(bill, Bill) else {},
         )
 
     def _check_custody(self, offer: Offer, origin: str, logs: Mapping[str, ProvedLog]) -> tuple[str, ...]:

@@ -28,7 +28,8 @@ def evidence_message(
     are never shown, whatever transfer they are about: a partner chooses the ids of its own transfers.
     """
     size = read_checkpoint(note).size
-    entries = entries_about(log, peer, transfer, cited=cited, size=size)
+    found = _about(log, peer, transfer, size)
+    entries = extract(found, cited)
     return EvidenceMessage(
         organization=organization,
         checkpoint=note.decode(),
@@ -40,6 +41,7 @@ def evidence_message(
             )
             for entry in entries
         ),
+        left_out=len(found) - len(entries) or None,
     )
 
 
@@ -55,8 +57,12 @@ def entries_about(
         cited: the id of the entry that this side's statements cite; see `engine.custody.extract`.
         size: of the checkpoint under which they are proved; that of the log if None.
     """
+    return extract(_about(log, peer, transfer, size), cited)
+
+
+def _about(log: LogReader, peer: str, transfer: str, size: int | None) -> list[Entry]:
     found = (entry for entry in log.of_transfer(transfer) if size is None or entry.index < size)
-    return extract([entry for entry in found if entry.public.get("partner") == peer], cited)
+    return [entry for entry in found if entry.public.get("partner") == peer]
 
 
 def openings(entries: Iterable[Entry], *, discloses: bool) -> tuple[OpenedMessage, ...]:

@@ -14,7 +14,7 @@ from engine.audit.tiles import TileTree
 from engine.audit.witness import add_checkpoint_body, ask_for_cosignature
 from engine.custody.bill import Opening
 from engine.custody.logs import unlock
-from engine.digest import canonical, sha256
+from engine.digest import JSON, canonical, sha256
 from engine.errors import BadSignature, InputError, LogTampered, Refused
 from engine.events import Event, event_id
 from engine.transfer.partner import Partner
@@ -129,7 +129,8 @@ def _known(parts: Parts, organization: str, note: bytes, ours: bytes) -> bytes:
 
 def _kept(evidence: EvidenceMessage, note: bytes) -> bytes:
     entries = [entry.model_dump(mode="json") for entry in evidence.entries]
-    return canonical({"checkpoint": note.decode(), "entries": entries})
+    left_out: dict[str, JSON] = {"left_out": evidence.left_out} if evidence.left_out else {}
+    return canonical({"checkpoint": note.decode(), "entries": entries, **left_out})
 
 
 def collect_record(partner: Partner, organization: str, transfer: str, evidence: bytes) -> bytes:

@@ -261,6 +261,7 @@ class EvidenceMessage(Message):
         organization: whose log it is.
         checkpoint: the signed checkpoint under which the proofs hold.
         entries: the entries of this transfer, in the log's order.
+        left_out: how many more there are, which only repeat others; None if there are none.
         decision: canonical record of the policy decision, as far as it is disclosed.
     """
 
@@ -269,6 +270,7 @@ class EvidenceMessage(Message):
     organization: Organization
     checkpoint: Note
     entries: Annotated[tuple[EvidenceEntry, ...], Field(max_length=4096)]
+    left_out: Annotated[int, Field(ge=1, lt=1 << 53)] | None = None
     decision: Annotated[str, Field(max_length=1 << 20)] | None = None
 
 

@@ -39,7 +39,8 @@ def own_log(office: Office, row: Outgoing | Incoming) -> tuple[dict[str, Any], b
     found = [each for each in log.of_transfer(row.id) if belongs(each.public, row)]
     note, witnessed = _checkpoint(office, log, row.partner, found)
     size = read_checkpoint(note).size
-    entries = extract([each for each in found if each.index < size], cited_here(office, row.id))
+    proved = [each for each in found if each.index < size]
+    entries = extract(proved, cited_here(office, row.id))
     shown = openings(entries, discloses=office.settings.policy.disclose)
     opened = {each.index: {"salt": each.salt, "payload": each.payload} for each in shown}
     return {
@@ -53,6 +54,7 @@ def own_log(office: Office, row: Outgoing | Incoming) -> tuple[dict[str, Any], b
             }
             for each in entries
         ],
+        "left_out": len(proved) - len(entries) or None,
     }, witnessed
 
 
@@ -84,7 +86,8 @@ def partners_log(
         for each in proved["entries"]
         if _is_of(parse_leaf(base64.b64decode(each["leaf"])), row)
     ]
-    return {"checkpoint": proved["checkpoint"], "entries": entries}, dict(told["statements"]), True
+    theirs = {"checkpoint": proved["checkpoint"], "entries": entries, "left_out": proved.get("left_out")}
+    return theirs, dict(told["statements"]), True
 
 
 def cited_here(office: Office, transfer: str) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from engine.cli.bill import _account
 from engine.custody import extract
 from engine.custody.account import Account, verify_bill
 from engine.gateway import offers
@@ -36,6 +37,13 @@ def two(tmp_path: Path) -> Iterator[tuple[PartnerSimulator, str]]:
     simulator.close()
 
 
+def test_a_bill_that_leaves_nothing_out_says_nothing_of_it(two: tuple[PartnerSimulator, str]) -> None:
+    handed = sent(*two)
+
+    assert "left_out" not in handed.made().decode()
+    assert "left out" not in _account(told(handed, "acme").to_json())
+
+
 def told(handed: Handed, issuer: str) -> Account:
     return verify_bill(handed.made(getattr(handed.two, issuer), annex="clear"), handed.trust)
 
@@ -59,6 +67,8 @@ def test_a_transfer_that_an_earlier_release_buried_gets_a_bill(
     assert logged > ROUNDS
     assert len(decided) < MOST
     assert [each.cited for each in decided].count(True) == 1
+    assert account.left_out[BOREALIS] >= logged - len(decided)
+    assert f"left out: {account.left_out[BOREALIS]} entries of the log of {BOREALIS}" in _account(account.to_json())
     assert {each.replay for each in account.decisions} == {"repeated"}
     assert set(account.annexes.values()) == {"opened"}
 
