@@ -290,6 +290,18 @@ def test_two_partners_who_compare_find_the_log_that_told_each_its_own_story(
     assert len(borealis.entries("witness.conflict")) == 1
 
 
+@pytest.mark.parametrize(
+    "held", [b"", b"\xff\xfe\x00", b'{"artifact": "no checkpoint"}'], ids=["empty", "binary", "json"]
+)
+def test_a_file_without_checkpoints_compares_nothing_and_clears_nobody(
+    two: PartnerSimulator, tmp_path: Path, held: bytes
+) -> None:
+    (tmp_path / "other").write_bytes(held)
+
+    with pytest.raises(InputError, match="nothing was compared"):
+        two.borealis.ask("fork.compare", file=str(tmp_path / "other"))
+
+
 def test_a_key_that_a_partner_lists_is_pinned_by_a_word_that_the_log_keeps(two: PartnerSimulator) -> None:
     acme, listed = two.acme, NoteKey.parse(two.borealis.office.witness.key.vkey)
     vkey = NoteKey("witness.example", listed.algorithm, listed.public).vkey

@@ -75,11 +75,12 @@ def check(session: Session) -> int:
 @click.command(
     "request-cosignature",
     epilog="\b\nExamples:\n  lading audit request-cosignature -o request.txt\n"
+    "  lading audit request-cosignature --witness archive -o request.txt\n"
     "  lading audit request-cosignature --old 120 -o request.txt",
 )
 @click.option("-o", "--output", type=OUTPUT, required=True, help="Where to write the request.")
 @click.option("--old", type=INDEX, help="The size it cosigned last, as it says.")
-@click.option("--witness", "name", metavar="NAME", help="The name in its cosignatures, to look that size up.")
+@click.option("--witness", "name", metavar="NAME", help="The witness, as it is pinned, to look that size up.")
 @verb
 def request_cosignature(session: Session, output: Path, old: int | None, name: str | None) -> None:
     """Write the request for a witness that no network reaches ('lading witness cosign')."""

@@ -18,7 +18,11 @@ _OPTIONS = (
     click.option("--agreement", help="For a handoff: under which agreement."),
     click.option("--purpose", help="What for."),
     click.option("--zone", help="For a handoff: through which network zone; 'partner' unless named."),
-    click.option("--reviewed", metavar="FINDING", help="Log that you went over the answers, and what you found."),
+    click.option(
+        "--reviewed",
+        metavar="FINDING",
+        help="Log that you went over the answers, and what you found; for those who may govern.",
+    ),
     click.option("--only", type=click.Choice(["permit", "deny"]), help="Show only these answers."),
 )
 
@@ -101,8 +105,13 @@ def _show(session: Session, result: dict[str, Any], only: str | None, *columns: 
 
 
 def _shown(result: dict[str, Any], columns: tuple[str, ...]) -> str:
-    rows = _rows(result["answers"], columns)
-    return f"{rows}\nthe review is entry {result['entry']} of the log" if "entry" in result else rows
+    said = [_rows(result["answers"], columns)]
+    if result.get("unasked"):
+        handoff = "--to, --agreement and --purpose describe one"
+        said.append(f"not asked, being about a handoff: {', '.join(result['unasked'])} ({handoff})")
+    if "entry" in result:
+        said.append(f"the review is entry {result['entry']} of the log")
+    return "\n".join(said)
 
 
 def _rows(answers: list[dict[str, Any]], columns: tuple[str, ...]) -> str:

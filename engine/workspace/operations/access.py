@@ -63,13 +63,21 @@ def who_can(office: Office, call: Call, params: WhoCan) -> dict[str, Any]:
         known = ", ".join(sorted(engine.bundle.slices))
         raise UsageError(f"the active policies know no action {params.action!r}", remedy=f"They know {known}.")
     artifact = None if params.resource == office.organization else office.registry.get(params.resource)
+    if params.action in TRANSFER and (missing := _missing(params)):
+        raise UsageError(
+            f"{params.action} is about a handoff, and nobody said which",
+            remedy=f"Add {', '.join(f'--{name}' for name in missing)}.",
+        )
     principals = [member.uid for member in office.directory.members]
     asked = _asked(office, params, principals, [params.action], [artifact])
     return _answered(office, who, params, engine, asked)
 
 
 def what_can(office: Office, call: Call, params: WhatCan) -> dict[str, Any]:
-    """Return for every action, and every artifact here, whether somebody can do it, and why."""
+    """Return for every action, and every artifact here, whether somebody can do it, and why.
+
+    `unasked` names the actions that are about a handoff, where none was described.
+    """
     who = office.caller(call.token).identity
     _demand_zone(office, params.zone)
     engine = office.governance.active.engine()
@@ -79,8 +87,10 @@ def what_can(office: Office, call: Call, params: WhatCan) -> dict[str, Any]:
             f"nobody in the directory is called {params.principal!r}", remedy="Name them as directory.yaml does."
         )
     about = [None, *office.registry.list()]
-    asked = _asked(office, params, [members[0].uid], list(engine.bundle.slices), about)
-    return _answered(office, who, params, engine, asked)
+    unasked = sorted(TRANSFER & set(engine.bundle.slices)) if _missing(params) else []
+    actions = [each for each in engine.bundle.slices if each not in unasked]
+    asked = _asked(office, params, [members[0].uid], actions, about)
+    return _answered(office, who, params, engine, asked) | {"unasked": unasked}
 
 
 def _answered(
@@ -112,6 +122,11 @@ def _answered(
     return answers | {"entry": entry.index}
 
 
+def _missing(params: Circumstances) -> list[str]:
+    """Return what a handoff is described by and was not given."""
+    return [name for name in ("to", "agreement", "purpose") if not getattr(params, name)]
+
+
 def _demand_zone(office: Office, zone: str | None) -> None:
     known = sorted({PARTNER_ZONE, OUTSIDE, *office.settings.zones.root})
     if zone is not None and zone not in known:
@@ -136,7 +151,7 @@ def _asked(
                     yield build_request(action, principal, directory)
                 elif action not in TRANSFER:
                     yield build_request(action, principal, directory, purpose=params.purpose, **known[artifact.root])
-                elif params.to and params.agreement and params.purpose:
+                else:
                     yield _handoff(office, params, principal, action, known[artifact.root])
 
 

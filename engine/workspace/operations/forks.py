@@ -34,7 +34,8 @@ def compare(office: Office, call: Call, params: Compare) -> dict[str, JSON]:
     """Hold what another organization remembers of our partners' logs against what is remembered here.
 
     Raises:
-        InputError: the file is too large.
+        InputError: the file is too large, or holds no checkpoint of a partner's log: that nothing contradicts would
+            say nothing then.
         LogTampered: the file is damaged.
     """
     who = office.caller(call.token).identity
@@ -51,6 +52,11 @@ def compare(office: Office, call: Call, params: Compare) -> dict[str, JSON]:
                     office.checkpoints.remember(organization, note)
                 except LogTampered:
                     forked.append(organization)
+    if compared == 0:
+        raise InputError(
+            f"{params.file} holds no checkpoint of a partner's log: nothing was compared",
+            remedy="Name the file state/remembered.jsonl of an organization that has partners in common with this one.",
+        )
     return {"compared": compared, "forked": list[JSON](sorted(set(forked)))}
 
 

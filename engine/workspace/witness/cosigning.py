@@ -6,16 +6,22 @@ cosignature as one more line (C2SP tlog-checkpoint).
 
 from http import HTTPStatus
 from pathlib import Path
+from typing import Final
 
 from engine.audit.checkpoint import read_checkpoint
-from engine.audit.note import NOTE_LIMIT
+from engine.audit.note import NOTE_LIMIT, NoteKey
 from engine.audit.reader import LogReader
 from engine.audit.witness import BODY_LIMIT, add_checkpoint_body
 from engine.digest import JSON
 from engine.errors import InputError, LogTampered
 from engine.files import read_regular, write_atomic
-from engine.workspace.log.record import log_layout
+from engine.signing.trust_folder import TrustFolder
+from engine.text import printable
+from engine.workspace.layout import Layout
+from engine.workspace.log.record import cosigners, log_layout
 from engine.workspace.witness.folder import WitnessFolder
+
+_NOBODY: Final = "No witness is pinned: pin one with 'lading audit witness add', or leave --witness out."
 
 
 def request_cosignature(home: Path, old: int | None, witness: str | None) -> dict[str, JSON]:
@@ -24,16 +30,18 @@ def request_cosignature(home: Path, old: int | None, witness: str | None) -> dic
     Args:
         home: the workspace.
         old: the size the witness cosigned last; None if `witness` tells, or it never cosigned.
-        witness: the name in the witness's cosignatures, to look up what it cosigned last.
+        witness: what the witness is called here, or in its cosignatures, to look up what it cosigned last.
 
     Raises:
-        InputError: the log never had the size `old`.
+        InputError: the log never had the size `old`, or no witness is called that.
     """
-    with LogReader(log_layout(home).audit_database) as log:
+    layout = log_layout(home)
+    name = _key_name(layout, witness) if witness else None
+    with LogReader(layout.audit_database) as log:
         note = log.newest_checkpoint()
         size = read_checkpoint(note).size
         if old is None:
-            cosigned = log.cosigned_checkpoint(witness) if witness else None
+            cosigned = log.cosigned_checkpoint(name) if name else None
             old = read_checkpoint(cosigned).size if cosigned else 0
         if not 0 <= old <= size:
             raise InputError(
@@ -41,6 +49,19 @@ def request_cosignature(home: Path, old: int | None, witness: str | None) -> dic
             )
         proof = log.prove_consistency(old, size) if 0 < old < size else []
     return {"request": add_checkpoint_body(old, proof, note).decode(), "old": old, "size": size}
+
+
+def _key_name(layout: Layout, witness: str) -> str:
+    """Return the name in the cosignatures of a witness that was pinned here, or that a partner runs."""
+    pins = {pin.name: NoteKey.parse(pin.vkey).name for pin in TrustFolder(layout.trust).pins()}
+    names = {key.name for key in cosigners(layout)}
+    found = pins.get(witness, witness)
+    if found not in names:
+        raise InputError(
+            f"no witness is called {printable(witness)!r}",
+            remedy=f"Name one of {', '.join(sorted({*pins, *names}))}." if names else _NOBODY,
+        )
+    return found
 
 
 def cosign_file(home: Path, file: Path, output: Path | None) -> dict[str, JSON]:

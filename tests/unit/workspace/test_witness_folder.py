@@ -113,6 +113,10 @@ def test_a_cosignature_travels_by_files(archive: WitnessFolder, office: Office, 
     assert verify_log(home, lambda _: None)["ok"]
     again = str(request_cosignature(home, None, archive.key.name)["request"])
     assert again.startswith(f"old {done['size']}\n")
+    assert request_cosignature(home, None, "archive")["request"] == again
+    with pytest.raises(InputError, match="no witness is called 'nosuch'") as refused:
+        request_cosignature(home, None, "nosuch")
+    assert "archive" in refused.value.remedy
 
 
 def test_a_witness_that_was_removed_leaves_a_log_that_verifies(

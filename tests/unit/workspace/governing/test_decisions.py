@@ -71,6 +71,20 @@ def test_who_can_do_what_is_told_without_deciding_anything(office: Office, tmp_p
         ask(office, "policy.who-can", action="fly", resource="acme.example")
 
 
+def test_who_can_send_is_not_answered_by_nobody_while_no_handoff_was_described(office: Office, tmp_path: Path) -> None:
+    ask(office, "artifact.pack", path=str(model(tmp_path / "m")), name="tiny", version="1")
+    wish = {"action": "send", "resource": "tiny:1", "to": "borealis.example"}
+
+    with pytest.raises(UsageError, match="send is about a handoff") as refused:
+        ask(office, "policy.who-can", **wish, reviewed="nobody can send it")
+
+    assert refused.value.remedy == "Add --agreement, --purpose."
+    assert "access.reviewed" not in types(office)
+    told = ask(office, "policy.what-can", principal="bea")
+    assert "send" in told["unasked"]
+    assert not {each["action"] for each in told["answers"]} & set(told["unasked"])
+
+
 def test_an_access_review_is_in_the_log_with_what_was_seen_and_found(office: Office) -> None:
     wish = {"action": "govern", "resource": "acme.example"}
 
