@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 _ANSWERS: Final[Mapping[str, type[Answer]]] = {"acceptance": Acceptance, "receipt": DeliveryReceipt, "verdict": Verdict}
 
+_PIN_BOTH: Final = "With --trust, name a folder in which both parties are pinned, such as trust/ of either's workspace."
+
 
 class Examination:
     """One run over one bill; collects what it proved.
@@ -190,6 +192,10 @@ class Examination:
     def _check_issued(self) -> None:
         """The issuer's identity covers the bill; its log key covers every byte, those of the signature too."""
         bill, note = self._bill, self._sealed.seal.encode()
+        try:
+            self._parties()
+        except InputError as error:
+            raise IntegrityError(f"the trust at hand lacks a party to the bill: {error}", remedy=_PIN_BOTH) from error
         with _naming("signature"):
             signed = self._verify(bill.issuer, self._sealed.signature, BILL_TYPE)
         if signed.payload != bill.statement():

@@ -66,7 +66,7 @@ def test_a_field_that_says_something_else_is_refused_even_in_canonical_form(fiel
 def test_trust_in_other_organizations_proves_nothing(tmp_path: Path) -> None:
     (tmp_path / "trust").mkdir()
 
-    with pytest.raises(EvidenceError):
+    with pytest.raises(EvidenceError, match=r"the trust at hand lacks a party to the bill: 'acme\.example'"):
         verify_bill(BILL, tmp_path / "trust")
 
 
