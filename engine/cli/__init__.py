@@ -5,6 +5,7 @@ command imports what it needs when it runs.
 """
 
 import shlex
+import sys
 from pathlib import Path
 
 import click
@@ -17,7 +18,7 @@ from engine.cli.audit import audit
 from engine.cli.backup import backup
 from engine.cli.bill import bill
 from engine.cli.breakglass import breakglass
-from engine.cli.command import Session
+from engine.cli.command import INTERRUPTED, Session, fail
 from engine.cli.completion import completion
 from engine.cli.custody import custody
 from engine.cli.demo import demo
@@ -30,6 +31,7 @@ from engine.cli.trust import trust
 from engine.cli.verify import verify
 from engine.cli.witness import witness
 from engine.cli.workspace import doctor, init
+from engine.errors import UsageError
 
 EXAMPLES = """\b
 Examples:
@@ -111,5 +113,14 @@ for command in COMMANDS:
 
 
 def main() -> None:
-    """Run the command line."""
-    lading(prog_name="lading")
+    """Run the command line; where JSON is asked for, what is wrong with how a command was typed is told so, too."""
+    if "--json" not in sys.argv:
+        lading(prog_name="lading")
+    try:
+        sys.exit(lading.main(prog_name="lading", standalone_mode=False))
+    except click.Abort:
+        sys.exit(INTERRUPTED)
+    except click.ClickException as error:
+        command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "lading"
+        typed_wrong = UsageError(error.format_message(), remedy=f"See '{command} --help'.")
+        fail(typed_wrong, as_json=True)

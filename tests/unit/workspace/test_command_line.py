@@ -1,13 +1,14 @@
 """What every command does alike: files it writes, filters it takes, what it says when something is missing."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
-from engine.cli import lading
+from engine.cli import lading, main
 from engine.workspace import acting
 from tests.unit.workspace.conftest import SAMPLES
 
@@ -111,3 +112,25 @@ def test_a_command_that_waits_says_for_what_beside_its_result(
     assert "waiting" not in result.stdout
     if options:
         assert json.loads(result.stdout)["name"] == "case-7"
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "help_of"),
+    [
+        (["bill", "verify", "no-such-file"], "'no-such-file' does not exist", "lading bill verify"),
+        (["audit", "show", "--limit", "0"], "0 is not in the range", "lading audit show"),
+        (["nosuch"], "No such command 'nosuch'", "lading"),
+    ],
+)
+def test_what_is_typed_wrong_is_told_as_json_to_programs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], said: str, help_of: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["lading", *words, "--json"])
+
+    with pytest.raises(SystemExit) as end:
+        main()
+
+    told = json.loads(capsys.readouterr().out)
+    assert end.value.code == told["exit_code"] == 2
+    assert said in told["title"]
+    assert told["detail"] == f"See '{help_of} --help'."
