@@ -90,7 +90,7 @@ def place(session: Session, name: str, filter_text: str, reason: str, **covers: 
 
 @hold.command(epilog="\b\nExamples:\n  lading -C acme --as ada audit hold lift case-7 --reason 'settled'")
 @click.argument("name")
-@click.option("--reason", default="", help="Why; it is logged for good.")
+@click.option("--reason", required=True, help="Why; it is logged for good.")
 @verb
 def lift(session: Session, name: str, reason: str) -> None:
     """Lift a hold. Other holds that cover the same entries still stand."""
