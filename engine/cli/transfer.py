@@ -82,9 +82,9 @@ def list_(session: Session) -> None:
     session.show(session.act("transfer.list", {}), _listed)
 
 
-def _listed(result: dict[str, Any]) -> str:
+def _listed(result: dict[str, Any], *, empty: str = "no transfers yet") -> str:
     if not result["transfers"]:
-        return "no transfers yet"
+        return empty
     rows = [
         (t["id"], "→" if t["direction"] == "out" else "←", t["partner"], t["artifact"], t["state"], t["step"])
         for t in result["transfers"]
@@ -101,7 +101,8 @@ def approval() -> None:
 @verb
 def waiting(session: Session) -> None:
     """List the transfers that wait for an approval."""
-    session.show(session.act("approval.list", {}), _listed)
+    result = session.act("approval.list", {})
+    session.show(result, lambda found: _listed(found, empty="no transfer waits for an approval"))
 
 
 @approval.command(epilog="\b\nExamples:\n  lading --as abe approval grant tr-1f2e3d --reason 'reviewed with legal'")

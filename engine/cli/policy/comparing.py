@@ -59,7 +59,7 @@ def replay(
 
 
 @click.command(epilog="\b\nExamples:\n  lading -C acme policy export -o decisions.jsonl --limit 10000")
-@click.option("-o", "--out", type=OUTPUT, required=True, help="The file to write.")
+@click.option("-o", "--output", "out", type=OUTPUT, required=True, help="The file to write.")
 @SINCE
 @LIMIT
 @verb

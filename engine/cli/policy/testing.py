@@ -30,7 +30,7 @@ Examples:
 @click.option("--suggest", type=OUTPUT, metavar="FILE", help="Write a suite of cases that cover and notice more.")
 @click.option("--junit", type=OUTPUT, metavar="FILE", help="Write a JUnit report, for build servers.")
 @click.option("--from-decision", metavar="ID", help="Write a recorded decision as a suite of one case.")
-@click.option("-o", "--out", type=OUTPUT, metavar="FILE", help="With --from-decision: the file to write.")
+@click.option("-o", "--output", "out", type=OUTPUT, metavar="FILE", help="With --from-decision: the file to write.")
 @verb
 def test(
     session: Session,

@@ -134,3 +134,7 @@ def test_what_is_typed_wrong_is_told_as_json_to_programs(
     assert end.value.code == told["exit_code"] == 2
     assert said in told["title"]
     assert told["detail"] == f"See '{help_of} --help'."
+
+
+def test_nothing_to_approve_is_not_called_no_transfers(home: Path) -> None:
+    assert "no transfer waits for an approval" in run("-C", home, "--as", "ada", "approval", "list").output
