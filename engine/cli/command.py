@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import select
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from engine.text import printable
 DENIED = 3
 FAILED = 5
 INTERRUPTED = 130
+UNREAD = 141
+"""What a shell shows for a program that SIGPIPE ended."""
 
 
 class OutputFile(click.Path):
@@ -145,6 +148,9 @@ def verb(function: Callable[..., int | None]) -> Callable[..., None]:
             click.echo("\ninterrupted: what was finished is kept; run the same command again to go on", err=True)
             sys.exit(INTERRUPTED)
         except OSError as error:
+            if isinstance(error, BrokenPipeError) and _nobody_reads():
+                _let_output_go()
+                sys.exit(UNREAD)
             fail(refused_by_system(error), as_json=as_json)
         except Exception as error:
             if os.environ.get("LADING_DEBUG"):
@@ -153,6 +159,21 @@ def verb(function: Callable[..., int | None]) -> Callable[..., None]:
         sys.exit(code or 0)
 
     return run
+
+
+def _nobody_reads() -> bool:
+    """Whether standard output is a pipe whose reader is gone; other pipes, as the owner's socket, break as well."""
+    output = select.poll()
+    output.register(1, 0)
+    return bool(output.poll(0))
+
+
+def _let_output_go() -> None:
+    """Drop what standard output does not take: the interpreter would try again as it ends, and complain."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def advice(session: Session) -> list[str]:
@@ -185,15 +206,25 @@ def reasons(given: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def fail(error: LadingError, *, as_json: bool) -> NoReturn:
-    """Say what is wrong and what to do, on standard error (or as problem details on standard output), and exit."""
+    """Say what is wrong and what to do, and exit.
+
+    It is said on standard error, or as problem details on standard output, if that takes them.
+    """
     remedy = carried_over(error.remedy)
-    if as_json:
-        told = error.details() | {"detail": remedy, "exit_code": error.exit_code}
-        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
-    else:
+    told = error.details() | {"detail": remedy, "exit_code": error.exit_code}
+    if not (as_json and _printed(json.dumps(told, indent=2, ensure_ascii=False))):
         click.echo(f"{click.style('error', fg='red', bold=True)}: {_lines(str(error))}", err=True)
         click.echo(f"{click.style('remedy', bold=True)}: {_lines(remedy)}", err=True)
+    _let_output_go()
     sys.exit(error.exit_code)
+
+
+def _printed(text: str) -> bool:
+    try:
+        click.echo(text)
+    except OSError:
+        return False
+    return True
 
 
 def _lines(text: str) -> str:
