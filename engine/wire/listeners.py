@@ -5,6 +5,7 @@ to finish. A process that dies is replaced, after a pause that doubles as long a
 them die with the owner, because the control socket each holds then ends.
 """
 
+import signal
 import socket
 import subprocess
 import sys
@@ -136,6 +137,9 @@ class _Keeper:
         self._thread.join()
 
     def _keep(self) -> None:
+        # Ctrl-C reaches every process of a terminal; what it means is for the owner to decide. Processes inherit what
+        # the thread that starts them blocks, and so are deaf to it from their first moment.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         pause = FIRST_PAUSE
         while not self._retired.is_set():
             started = time.monotonic()

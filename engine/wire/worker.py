@@ -40,8 +40,6 @@ OWNER_CONNECTIONS: Final = 16
 def main(arguments: list[str]) -> None:
     """Serve until told to stop."""
     control, listening = (socket.socket(fileno=int(text)) for text in arguments)
-    # Ctrl-C reaches every process of a terminal; what it means is for the owner to decide.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Whatever a partner sends that is not HTTP would fill the owner's error output; real failures are logged by us.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     with control.makefile("rb") as lines:

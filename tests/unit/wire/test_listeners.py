@@ -54,6 +54,23 @@ def test_a_process_that_dies_is_replaced(own: Any, acme: Any) -> None:
     assert own.courier(acme).call("GET", "/v1/trust").status == 200
 
 
+def test_a_ctrl_c_while_a_process_starts_is_for_the_owner_alone(
+    own: Any, acme: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    start = subprocess.Popen
+
+    def interrupted(*args: Any, **options: Any) -> Any:
+        process = start(*args, **options)
+        process.send_signal(signal.SIGINT)
+        return process
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    own.listeners.replace(own.config)
+
+    assert own.courier(acme).call("GET", "/v1/trust").status == 200
+    assert capfd.readouterr().err == ""
+
+
 def test_processes_that_are_killed_while_chunks_flow_lose_none_they_acknowledged(
     own: Any, acme: Any, source: Any, never: threading.Event
 ) -> None:
