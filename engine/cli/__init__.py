@@ -4,6 +4,7 @@ INVARIANT: importing this package loads none of sigstore, textual, cedarpy, sqla
 command imports what it needs when it runs.
 """
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -74,6 +75,8 @@ class InOrder(click.Group):
 @click.pass_context
 def lading(context: click.Context, home: Path, who: str | None) -> None:
     """Hand machine-learning models to another organization, so that both can prove it later."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        context.color = False
     typed = {each for each in context.params if context.get_parameter_source(each) is ParameterSource.COMMANDLINE}
     context.obj = Session(
         home=home.absolute(),

@@ -160,7 +160,8 @@ def load_settings(path: Path) -> Settings:
     except FileNotFoundError:
         raise WorkspaceError(
             f"{path.parent} is not a lading workspace: it has no {path.name}",
-            remedy=f"Create one with 'lading init {path.parent} --org ORG --name NAME --region REGION'.",
+            remedy="Name the folder of one with -C DIR or LADING_HOME, or create one: "
+            f"'lading init {path.parent} --org ORG --name NAME --region REGION --admin NAME'.",
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise WorkspaceError(f"{path} is not TOML: {error}", remedy="Mend the line it names.") from None

@@ -138,3 +138,15 @@ def test_what_is_typed_wrong_is_told_as_json_to_programs(
 
 def test_nothing_to_approve_is_not_called_no_transfers(home: Path) -> None:
     assert "no transfer waits for an approval" in run("-C", home, "--as", "ada", "approval", "list").output
+
+
+@pytest.mark.parametrize(("variable", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_whoever_wants_no_colours_gets_none(tmp_path: Path, variable: str, value: str) -> None:
+    words = ["-C", str(tmp_path), "audit", "show"]
+    colours = {"NO_COLOR": "", "TERM": "xterm"}
+
+    painted = CliRunner().invoke(lading, words, color=True, env=colours)
+    plain = CliRunner().invoke(lading, words, color=True, env=colours | {variable: value})
+
+    assert "\x1b[" in painted.output
+    assert "\x1b[" not in plain.output

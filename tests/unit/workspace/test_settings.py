@@ -124,7 +124,8 @@ def test_a_folder_without_the_file_is_no_workspace(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match=f"{tmp_path} is not a lading workspace") as refused:
         load_settings(tmp_path / "lading.toml")
 
-    assert f"lading init {tmp_path}" in refused.value.remedy
+    assert f"lading init {tmp_path} --org ORG --name NAME --region REGION --admin NAME" in refused.value.remedy
+    assert "-C DIR or LADING_HOME" in refused.value.remedy
 
 
 @pytest.mark.parametrize("data", [b"[organization", b'id = "\xff"', b"a = 1\na = 2"])
