@@ -51,3 +51,9 @@ def test_a_full_disk_is_told_beside_the_output_that_it_does_not_take(
     assert code == 1
     assert said.startswith("error: the system refused: No space left on device\nremedy: ")
     assert said.count("\n") == 2
+
+
+def test_the_terminal_ui_paints_nothing_into_a_pipe(home: Path) -> None:
+    code, said = printing(subprocess.DEVNULL, home, "tui")
+
+    assert (code, said.split("\n")[0]) == (2, "error: the terminal UI needs a terminal")
