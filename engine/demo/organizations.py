@@ -71,10 +71,15 @@ class Organization:
         """Who speaks for it."""
         return next(iter(self.people))
 
-    def set_up(self) -> None:
-        """Make the workspace, describe its people, and issue the trust document that names them."""
-        listen = f"127.0.0.1:{free_port()}"
-        create(self.home, org=self.id, name=self.name, region=self.region, admin=self.admin, listen=listen)
+    def set_up(self, listen: str | None = None, url: str | None = None) -> None:
+        """Make the workspace, describe its people, and issue the trust document that names them.
+
+        Args:
+            listen: where its gateway listens, `host:port`; on a free port of this machine alone if None.
+            url: where partners reach it; there if None.
+        """
+        listen = listen or f"127.0.0.1:{free_port()}"
+        create(self.home, org=self.id, name=self.name, region=self.region, admin=self.admin, listen=listen, url=url)
         training = system_clock().replace(month=12, day=31).strftime("%F") + "T23:59:59Z"
         people = "".join(
             PERSON.format(name=name, org=self.id, roles=roles, training=training) for name, roles in self.people.items()

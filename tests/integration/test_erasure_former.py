@@ -117,7 +117,7 @@ def test_nothing_is_erased_while_a_former_log_does_not_verify(two: PartnerSimula
 
 
 def test_indices_are_those_of_the_log_that_is_written(two: PartnerSimulator) -> None:
-    done = two.acme.ask("audit.erase", who="eve", entries=["0-2"], dry_run=True)
+    done = two.acme.ask("audit.erase", who="eve", entries=["0"], dry_run=True)
 
     assert done["former"] == []
     assert all("in acme.example" not in each["why"] for each in done["kept"])

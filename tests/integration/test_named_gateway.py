@@ -11,7 +11,6 @@ from engine.demo.handoff import Handoff
 from engine.demo.model import make_model
 from engine.demo.organizations import Organization, free_port
 from engine.errors import WireError
-from engine.workspace.creation import create
 from engine.workspace.log.querying import Question, ask_log
 
 NAME = "gateway.borealis.example"
@@ -57,12 +56,10 @@ def pair(tmp_path_factory: pytest.TempPathFactory, resolver: Resolver) -> Iterat
     acme = Organization("acme.example", "Acme", "EU", folder / "acme", {"ada": "administrator, operator"})
     borealis = Organization("borealis.example", "Borealis", "US", folder / "borealis", {"bea": "administrator"})
     port = free_port()
-    where: dict[str, Any] = {"listen": f"0.0.0.0:{port}", "url": f"https://{NAME}:{port}"}
-    create(borealis.home, org=borealis.id, name=borealis.name, region=borealis.region, admin=borealis.admin, **where)
     handoff = Handoff(acme, borealis, folder)
     try:
         acme.set_up()
-        borealis.set_up()
+        borealis.set_up(listen=f"0.0.0.0:{port}", url=f"https://{NAME}:{port}")
         borealis.start()
         handoff.make_partners()
         acme.ask("agreement.propose", {"file": str(SAMPLE)})

@@ -8,6 +8,7 @@ import click
 from engine.cli.audit.reading import filter_completion
 from engine.cli.command import FAILED, Session, table, verb
 from engine.cli.progress import Bar, entries
+from engine.errors import UsageError
 from engine.text import counted
 
 _CONDITIONS = (
@@ -29,13 +30,13 @@ def conditions(function: Callable[..., Any]) -> Callable[..., Any]:
 Examples:
   lading -C acme --as ada audit erase --actor ben --dry-run
   lading -C acme --as ada audit erase --naming 'Ben Ames' --reason 'request 2026-12'
-  lading -C acme --as ada audit erase --entry 12 --entry 30-34
-  lading -C acme --as ada audit erase 'type:decision.* until:2025-12-31 -partner:borealis.example'
+  lading -C acme --as ada audit erase --entry 12 --entry 30-34 --reason 'typed in by mistake'
+  lading -C acme --as ada audit erase 'type:decision.* until:2025-12-31 -partner:borealis.example' --dry-run
 """
 )
 @conditions
 @click.option("--naming", metavar="TEXT", help="Only entries whose payload contains this text.")
-@click.option("--reason", default="", help="Why; it stays in the log for good, so name nobody.")
+@click.option("--reason", default="", help="Why, unless it is a dry run; it stays in the log for good, so name nobody.")
 @click.option("--dry-run", is_flag=True, help="Only tell what would go, what is kept, and what is lost with it.")
 @verb
 def erase(session: Session, filter_text: str, **params: Any) -> int:
@@ -45,6 +46,11 @@ def erase(session: Session, filter_text: str, **params: Any) -> int:
     What is under a legal hold or still needed is kept, and the command then exits 5. Who asks needs the right to
     govern.
     """
+    if not (params["reason"] or params["dry_run"]):
+        raise UsageError(
+            "nothing is erased for good without a reason",
+            remedy="Add --reason; it stays in the log, so name nobody. Or see with --dry-run what would go.",
+        )
     with Bar("erasing", enabled=not session.as_json, amount=entries) as bar:
         result = session.act("audit.erase", {"filter": filter_text, **params}, bar.update)
     session.show(result, _erased)

@@ -12,6 +12,7 @@ from engine.audit.query.parse import Asker, parse
 from engine.audit.query.terms import EVERYTHING, All, Like, Places, Some, Term
 from engine.audit.reader import LogReader
 from engine.audit.schema import tampered
+from engine.errors import InputError
 from engine.workspace.keys import secret_key
 from engine.workspace.office import Office
 from engine.workspace.operations import Params
@@ -48,6 +49,19 @@ class Choice(Params):
         if self.actors:
             terms.append(Some(tuple(Like("actor", asker.pseudonym(name)) for name in self.actors)))
         return All(tuple(terms)) if len(terms) != 1 else terms[0]
+
+    def expect_there(self, size: int) -> None:
+        """Check that every entry that is named by its index is there.
+
+        Raises:
+            InputError: the log of `size` entries does not reach so far.
+        """
+        for span in self.entries:
+            last = int(span.rpartition("-")[2])
+            if last >= size:
+                raise InputError(
+                    f"the audit log has no entry {last}, it has {size}", remedy="Name entries from 'lading audit show'."
+                )
 
 
 def chosen(log: LogReader, term: Term, size: int) -> Iterator[Entry]:

@@ -77,6 +77,7 @@ def erase_payloads(office: Office, call: Call, params: Erase) -> dict[str, Any]:
         raise UsageError("no entries are named", remedy="Say which: 'type:decision.*', '--entry 12', '--actor ada'.")
     office.governance.people.now()  # who left the directory is named by an entry, which has to be there to be erased
     size = office.log.size  # what this command records itself is never meant
+    params.expect_there(size)
     denied = office.denial(office.governance.action, who)
     if denied is not None:
         return denied

@@ -10,3 +10,10 @@ def test_no_hold_is_lifted_without_a_reason() -> None:
 
     assert lifted.exit_code == 2
     assert "Missing option '--reason'" in lifted.output
+
+
+def test_nothing_is_erased_without_a_reason() -> None:
+    erased = CliRunner().invoke(lading, ["audit", "erase", "--actor", "ben"])
+
+    assert erased.exit_code == 2
+    assert "nothing is erased for good without a reason" in erased.output

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from engine.audit.selection import all_rows
-from engine.errors import FilterError, LogTampered, UsageError, WorkspaceError
+from engine.errors import FilterError, InputError, LogTampered, UsageError, WorkspaceError
 from engine.events import Event
 from engine.transfer.outgoing import Outgoing
 from engine.workspace.layout import Layout
@@ -333,3 +333,8 @@ def test_a_day_has_to_pass_between_two_rounds_unless_one_failed() -> None:
         counts.append(len(done))
 
     assert counts == [2, 2, 2, 3]
+
+
+def test_an_entry_that_is_not_there_cannot_be_erased(office: Office) -> None:
+    with pytest.raises(InputError, match="no entry 999999, it has"):
+        ask(office, "audit.erase", entries=["0", "1-999999"], dry_run=True)
