@@ -1,5 +1,6 @@
 """A partner's gateway, over mutual TLS."""
 
+import threading
 import time
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -76,7 +77,7 @@ class CourierPartner:
 
         self._courier.upload(
             shipment.transfer,
-            paced(pieces(shipment), shipment.rate_limit),
+            paced(pieces(shipment), shipment.rate_limit, shipment.stop),
             cancelled=shipment.stop,
             progress=progress,
             reconnect=shipment.reconnected,
@@ -147,11 +148,12 @@ def pieces(shipment: Shipment) -> Iterator[Chunk]:
             offset += chunk.size
 
 
-def paced(chunks: Iterator[Chunk], rate_limit: float | None) -> Iterator[Chunk]:
-    """Yield chunks no faster than so many bytes per second."""
+def paced(chunks: Iterator[Chunk], rate_limit: float | None, stop: threading.Event) -> Iterator[Chunk]:
+    """Yield chunks no faster than so many bytes per second, and no more of them once `stop` is set."""
     due = time.monotonic()
     for chunk in chunks:
         if rate_limit is not None:
-            time.sleep(max(0.0, due - time.monotonic()))
+            if stop.wait(max(0.0, due - time.monotonic())):
+                return
             due = max(due, time.monotonic()) + chunk.size / rate_limit
         yield chunk
