@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from engine.errors import LadingError
+from engine.text import counted
 from engine.workspace.governing.decision_view import DecisionsView, DecisionView
 from tui.state.line import Line, Piece, Role, clean
 from tui.state.text_filter import EVERYTHING, SEVERAL, TextFilter, parse_filter
@@ -115,7 +116,7 @@ class Docket:
     def summary(self) -> Line:
         """Say how many decisions there are, and how far the search is."""
         seen = self._high - self._low
-        pieces = [Piece(f"{len(self):,} {'decision' if len(self) == 1 else 'decisions'}", Role.STRONG)]
+        pieces = [Piece(counted(len(self), "decisions"), Role.STRONG)]
         if self.filter.terms:
             pieces.append(Piece(f" by /{clean(self.filter.text)}", Role.RUNNING))
         if seen < self.size:

@@ -91,7 +91,10 @@ Examples:
 def place(session: Session, name: str, filter_text: str, reason: str, **covers: Any) -> None:
     """Place a hold on all entries, past and future, that meet every condition."""
     params = {"name": name, "reason": reason, "covers": {"filter": filter_text, **covers}}
-    session.show(session.act("hold.place", params), lambda made: f"hold {made['name']} covers {_count(made)} now")
+    session.show(
+        session.act("hold.place", params),
+        lambda made: f"hold {made['name']} covers {counted(made['entries'], 'entries')} now",
+    )
 
 
 @hold.command(epilog="\b\nExamples:\n  lading -C acme --as ada audit hold lift case-7 --reason 'settled'")
@@ -109,10 +112,6 @@ def lift(session: Session, name: str, reason: str) -> None:
 def list_(session: Session) -> None:
     """List the holds that stand, as the log has them."""
     session.show(session.act("hold.list", {}), _listed)
-
-
-def _count(hold_: dict[str, Any]) -> str:
-    return f"{hold_['entries']} {'entry' if hold_['entries'] == 1 else 'entries'}"
 
 
 def _listed(result: dict[str, Any]) -> str:
