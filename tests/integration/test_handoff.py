@@ -235,7 +235,10 @@ def test_ctrl_c_breaks_off_and_the_next_send_goes_on(pair: Handoff) -> None:
     root = packed(pair, "broken-off")
     wish = ["--artifact", root, "--to", "borealis.example", "--agreement", pair.agreement, "--purpose", "evaluation"]
     command = lading(pair.acme, "--as", "ada", "send", *wish, "--rate-limit", "1")
+    # In the background of a shell Ctrl-C is ignored, and by every program that the tests would start there, too.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    signal.signal(signal.SIGINT, before)
 
     wait_for(lambda: standing(pair, "broken-off:1") == "sending")
     running.send_signal(signal.SIGINT)
